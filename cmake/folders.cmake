@@ -1,0 +1,52 @@
+# arka_folder(NAME [USES folder...] [LIBS target...])
+#   One folder of src/ as one object library. It sees the headers of `src/` by path ("base/status.h");
+#   tools/check/floors compares what it includes with USES, and its unit tests link only it and
+#   its USES, so that a call upwards fails to link.
+# arka_program(NAME FOLDER ... USES ...) is a folder with a main in it.
+set_property(GLOBAL PROPERTY ARKA_FOLDERS "")
+
+function(arka_folder name)
+    cmake_parse_arguments(F "TOOLBOX" "" "USES;LIBS" ${ARGN})
+    get_property(known GLOBAL PROPERTY ARKA_FOLDERS)
+    foreach(u ${F_USES})
+        if(NOT u IN_LIST known)
+            message(FATAL_ERROR "${name} uses ${u}, which does not stand below it")
+        endif()
+    endforeach()
+    set_property(GLOBAL APPEND PROPERTY ARKA_FOLDERS ${name})
+
+    file(GLOB sources CONFIGURE_DEPENDS ${name}/*.c ${name}/*.cc)
+    set(tests ${sources})
+    list(FILTER sources EXCLUDE REGEX "_test\\.c$")
+    list(FILTER tests INCLUDE REGEX "_test\\.c$")
+
+    add_library(${name} OBJECT ${sources})
+    target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+    target_compile_definitions(${name} PRIVATE ARC_VERSION="${PROJECT_VERSION}")
+    target_compile_options(${name} PRIVATE ${ARC_WARNINGS} "$<$<COMPILE_LANGUAGE:C>:${ARC_C_WARNINGS}>")
+    target_link_libraries(${name} PUBLIC ${F_LIBS} Threads::Threads)
+    set(objects $<TARGET_OBJECTS:${name}>)
+    set(libs ${F_LIBS})
+    foreach(u ${F_USES})
+        get_property(below GLOBAL PROPERTY ARKA_LIBS_${u})
+        list(APPEND libs ${below})
+        list(APPEND objects $<TARGET_OBJECTS:${u}>)
+    endforeach()
+    set_property(GLOBAL PROPERTY ARKA_LIBS_${name} ${libs})
+
+    if(ARC_TESTS)
+        foreach(t ${tests})
+            get_filename_component(stem ${t} NAME_WE)
+            set(exe ${name}_${stem})
+            add_executable(${exe} ${t} ${CMAKE_SOURCE_DIR}/tests/kit/kit.c ${objects})
+            target_include_directories(${exe} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include
+                ${CMAKE_SOURCE_DIR}/tests)
+            target_compile_options(${exe} PRIVATE ${ARC_WARNINGS} -Wno-cast-qual
+                "$<$<COMPILE_LANGUAGE:C>:${ARC_C_WARNINGS}>")
+            target_link_libraries(${exe} PRIVATE ${libs} PkgConfig::cmocka Threads::Threads m stdc++)
+            set_target_properties(${exe} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
+            add_test(NAME ${name}/${stem} COMMAND ${exe})
+            set_tests_properties(${name}/${stem} PROPERTIES LABELS unit TIMEOUT 120)
+        endforeach()
+    endif()
+endfunction()

@@ -1,0 +1,48 @@
+#include "base/utf8.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* Length of the sequence at `p`, 0 if it is not one. RFC 3629, section 4. */
+static size_t sequence(const unsigned char *p, size_t n)
+{
+    unsigned char c = p[0];
+    if (c < 0x80)
+        return 1;
+    if (c < 0xc2 || c > 0xf4)
+        return 0;
+    size_t len = c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (n < len)
+        return 0;
+    unsigned char low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    unsigned char high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return len;
+}
+
+size_t arka_utf8_check(const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *) text;
+    size_t at = 0;
+    while (at < n) {
+        /* eight ASCII bytes at a time: what telemetry mostly is */
+        while (n - at >= 8) {
+            uint64_t word;
+            memcpy(&word, p + at, 8);
+            if (word & UINT64_C(0x8080808080808080))
+                break;
+            at += 8;
+        }
+        if (at == n)
+            break;
+        size_t len = sequence(p + at, n - at);
+        if (len == 0)
+            return at;
+        at += len;
+    }
+    return n;
+}

@@ -1,0 +1,15 @@
+/** UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. */
+#ifndef ARKA_BASE_UTF8_H
+#define ARKA_BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** Offset of the first byte that is not part of valid UTF-8; n when all of it is. */
+size_t arka_utf8_check(const char *text, size_t n);
+static inline bool arka_utf8_valid(const char *text, size_t n)
+{
+    return arka_utf8_check(text, n) == n;
+}
+
+#endif

@@ -1,0 +1,470 @@
+#include "columnar/rows.h"
+
+#include <math.h>
+
+#include "base/civil.h"
+#include "base/map.h"
+#include "base/number.h"
+#include "base/vec.h"
+#include "columnar/block.h"
+
+/* Each cell is 8 bytes whatever its type: int64_t, double, 0 or 1, or a reference into `text`. */
+typedef struct text_ref {
+    uint32_t at, len;
+} text_ref;
+
+typedef union cell {
+    int64_t i64;
+    double f64;
+    text_ref text;
+} cell;
+
+typedef struct row_column {
+    arka_slice name; /* in the map's key */
+    arka_type type, given;
+    bool tag;
+    bool any_null; /* among cells[0..n) */
+    int64_t n_values;
+    int64_t n;       /* cells filled so far; rows behind it are null */
+    int64_t cap;
+    cell *cells;
+    uint8_t *present; /* one byte a cell */
+    ARKA_VEC(char) text;
+    /* The column before the open row changed its type; dropped when the row closes. */
+    cell *before;
+    int64_t before_n;
+    arka_type before_type;
+} row_column;
+
+struct arka_rows {
+    bool text_on_conflict;
+    int64_t row;    /* the open row */
+    bool reopened;  /* `row` is an earlier, closed one */
+    ARKA_VEC(int64_t) times;
+    ARKA_VEC(row_column) columns;
+    arka_map by_name; /* lower-case name → index + 1 */
+};
+
+arka_status arka_rows_new(bool text_on_conflict, arka_rows **out, arka_error *err)
+{
+    arka_rows *rows = arka_calloc(1, sizeof *rows);
+    if (rows == NULL)
+        return arka_fail_nomem(err, "rows", sizeof *rows);
+    rows->text_on_conflict = text_on_conflict;
+    *out = rows;
+    return ARKA_OK;
+}
+
+static void free_column(row_column *c)
+{
+    arka_free((void *) (uintptr_t) c->name.data);
+    arka_free(c->cells);
+    arka_free(c->present);
+    arka_free(c->before);
+    arka_vec_fini(&c->text);
+}
+
+void arka_rows_free(arka_rows *rows)
+{
+    if (rows == NULL)
+        return;
+    for (size_t i = 0; i < rows->columns.n; i++)
+        free_column(&rows->columns.items[i]);
+    arka_vec_fini(&rows->columns);
+    arka_vec_fini(&rows->times);
+    arka_map_fini(&rows->by_name);
+    arka_free(rows);
+}
+
+static void fold(arka_slice name, char *out)
+{
+    for (size_t i = 0; i < name.len; i++)
+        out[i] = (char) (name.data[i] | ((unsigned char) (name.data[i] - 'A') < 26) << 5);
+}
+
+int arka_rows_find(const arka_rows *rows, arka_slice name, int guess)
+{
+    if (guess >= 0 && (size_t) guess < rows->columns.n &&
+        arka_slice_eq(rows->columns.items[guess].name, name))
+        return guess;
+    char key[256];
+    if (name.len > sizeof key)
+        return -1;
+    fold(name, key);
+    return (int) (intptr_t) arka_map_get(&rows->by_name, (arka_slice){key, name.len}) - 1;
+}
+
+int arka_rows_column(arka_rows *rows, arka_slice name, bool tag, arka_type given, int guess,
+                     arka_error *err)
+{
+    int found = arka_rows_find(rows, name, guess);
+    if (found >= 0)
+        return found;
+    if (arka_name_eq(name, ARKA_SLICE(ARKA_TIME_COLUMN))) {
+        arka_fail(err, ARKA_INPUT, "'time' may not be the name of a tag or a field");
+        return -1;
+    }
+    if (arka_column_name_check(name, err) != ARKA_OK)
+        return -1;
+    char key[256];
+    fold(name, key);
+    char *copy = arka_strndup(name.data, name.len);
+    if (copy == NULL || !arka_vec_reserve(&rows->columns, 1) ||
+        !arka_map_put(&rows->by_name, (arka_slice){key, name.len},
+                      (void *) (intptr_t) (rows->columns.n + 1))) {
+        arka_free(copy);
+        arka_fail_nomem(err, "a column", name.len);
+        return -1;
+    }
+    rows->columns.items[rows->columns.n] = (row_column){
+        .name = {copy, name.len}, .type = given, .given = given, .tag = tag};
+    return (int) rows->columns.n++;
+}
+
+arka_type arka_rows_type(const arka_rows *rows, int column)
+{
+    return rows->columns.items[column].type;
+}
+
+bool arka_rows_is_tag(const arka_rows *rows, int column)
+{
+    return rows->columns.items[column].tag;
+}
+
+arka_slice arka_rows_name(const arka_rows *rows, int column)
+{
+    return rows->columns.items[column].name;
+}
+
+int arka_rows_n_columns(const arka_rows *rows)
+{
+    return (int) rows->columns.n;
+}
+
+int64_t arka_rows_n(const arka_rows *rows)
+{
+    return (int64_t) rows->times.n;
+}
+
+bool arka_rows_has(const arka_rows *rows, int column)
+{
+    const row_column *c = &rows->columns.items[column];
+    return rows->row < c->n && c->present[rows->row];
+}
+
+/* Cells up to and with `row` exist; the new ones are null. */
+static bool fill_to(row_column *c, int64_t row)
+{
+    if (row < c->n)
+        return true;
+    if (row >= c->cap) {
+        int64_t cap = c->cap ? c->cap * 2 : 64;
+        while (cap <= row)
+            cap *= 2;
+        cell *cells = arka_realloc(c->cells, (size_t) cap * sizeof *cells);
+        if (cells == NULL)
+            return false;
+        c->cells = cells;
+        uint8_t *present = arka_realloc(c->present, (size_t) cap);
+        if (present == NULL)
+            return false;
+        c->present = present;
+        c->cap = cap;
+    }
+    if (row > c->n) {
+        memset(&c->cells[c->n], 0, (size_t) (row - c->n) * sizeof *c->cells);
+        memset(&c->present[c->n], 0, (size_t) (row - c->n));
+        c->any_null = true;
+    }
+    c->present[row] = 0;
+    c->n = row + 1;
+    return true;
+}
+
+static inline bool put_cell(arka_rows *rows, row_column *c, cell v)
+{
+    if (ARKA_UNLIKELY(rows->row != c->n || rows->row >= c->cap) && !fill_to(c, rows->row))
+        return false;
+    if (rows->row == c->n) {
+        c->present[rows->row] = 0;
+        c->n++;
+    }
+    c->n_values += !c->present[rows->row];
+    c->present[rows->row] = 1;
+    c->cells[rows->row] = v;
+    return true;
+}
+
+static bool append_text(row_column *c, arka_slice v, cell *out)
+{
+    if (v.len > INT32_MAX - c->text.n || !arka_vec_reserve(&c->text, v.len))
+        return false;
+    *out = (cell){.text = {(uint32_t) c->text.n, (uint32_t) v.len}};
+    if (v.len > 0)
+        memcpy(c->text.items + c->text.n, v.data, v.len);
+    c->text.n += v.len;
+    return true;
+}
+
+/* Keep the cells as they are now, so that dropping the open row can bring them back. */
+static bool remember(row_column *c)
+{
+    if (c->before != NULL)
+        return true;
+    c->before = arka_malloc((size_t) c->n * sizeof *c->before);
+    if (c->before == NULL)
+        return false;
+    if (c->n > 0)
+        memcpy(c->before, c->cells, (size_t) c->n * sizeof *c->before);
+    c->before_n = c->n;
+    c->before_type = c->type;
+    return true;
+}
+
+static bool widen_to_double(row_column *c)
+{
+    if (!remember(c))
+        return false;
+    for (int64_t i = 0; i < c->n; i++)
+        c->cells[i].f64 = (double) c->cells[i].i64;
+    c->type = ARKA_DOUBLE;
+    return true;
+}
+
+static size_t cell_text(arka_type type, cell v, char out[ARKA_TIME_TEXT])
+{
+    if (type == ARKA_BOOLEAN) {
+        memcpy(out, v.i64 ? "true " : "false", 5);
+        return v.i64 ? 4 : 5;
+    }
+    if (type == ARKA_DOUBLE)
+        return isfinite(v.f64) ? arka_format_f64(out, v.f64) : 0;
+    return arka_format_i64(out, v.i64);
+}
+
+static bool turn_into_text(row_column *c)
+{
+    if (!remember(c))
+        return false;
+    for (int64_t i = 0; i < c->n; i++) {
+        char text[ARKA_TIME_TEXT];
+        size_t n = c->present[i] ? cell_text(c->type, c->cells[i], text) : 0;
+        if (c->present[i] && n == 0) {
+            c->present[i] = 0;
+            c->any_null = true;
+            c->n_values--;
+        }
+        if (!append_text(c, (arka_slice){text, n}, &c->cells[i]))
+            return false;
+    }
+    c->type = ARKA_VARCHAR;
+    return true;
+}
+
+static arka_put put_as_text(arka_rows *rows, row_column *c, arka_type type, cell v)
+{
+    char text[ARKA_TIME_TEXT];
+    size_t n = cell_text(type, v, text);
+    cell ref;
+    if (n == 0)
+        return ARKA_PUT_OK; /* NaN in a text column is null */
+    return append_text(c, (arka_slice){text, n}, &ref) && put_cell(rows, c, ref) ? ARKA_PUT_OK
+                                                                               : ARKA_PUT_NOMEM;
+}
+
+/* The value's type is not the column's. */
+static arka_put put_other(arka_rows *rows, row_column *c, arka_type type, cell v)
+{
+    if (c->type == ARKA_TYPE_NONE) {
+        c->type = type;
+        return put_cell(rows, c, v) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+    }
+    if (type == ARKA_BIGINT && c->type == ARKA_DOUBLE)
+        return put_cell(rows, c, (cell){.f64 = (double) v.i64}) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+    if (type == ARKA_DOUBLE && c->type == ARKA_BIGINT)
+        return widen_to_double(c) && put_cell(rows, c, v) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+    if (c->type == ARKA_VARCHAR)
+        return put_as_text(rows, c, type, v);
+    if (!rows->text_on_conflict || c->given != ARKA_TYPE_NONE)
+        return ARKA_PUT_CONFLICT;
+    return turn_into_text(c) ? put_as_text(rows, c, type, v) : ARKA_PUT_NOMEM;
+}
+
+arka_put arka_rows_put_bool(arka_rows *rows, int column, bool v)
+{
+    row_column *c = &rows->columns.items[column];
+    cell put = {.i64 = v};
+    if (c->type != ARKA_BOOLEAN)
+        return put_other(rows, c, ARKA_BOOLEAN, put);
+    return put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+}
+
+arka_put arka_rows_put_i64(arka_rows *rows, int column, int64_t v)
+{
+    row_column *c = &rows->columns.items[column];
+    cell put = {.i64 = v};
+    if (c->type != ARKA_BIGINT)
+        return put_other(rows, c, ARKA_BIGINT, put);
+    return put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+}
+
+arka_put arka_rows_put_f64(arka_rows *rows, int column, double v)
+{
+    row_column *c = &rows->columns.items[column];
+    cell put = {.f64 = v};
+    if (c->type != ARKA_DOUBLE)
+        return put_other(rows, c, ARKA_DOUBLE, put);
+    return put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+}
+
+arka_put arka_rows_put_text(arka_rows *rows, int column, arka_slice v)
+{
+    row_column *c = &rows->columns.items[column];
+    if (c->type != ARKA_VARCHAR) {
+        if (c->type == ARKA_TYPE_NONE)
+            c->type = ARKA_VARCHAR;
+        else if (!rows->text_on_conflict || c->given != ARKA_TYPE_NONE)
+            return ARKA_PUT_CONFLICT;
+        else if (!turn_into_text(c))
+            return ARKA_PUT_NOMEM;
+    }
+    cell put;
+    return append_text(c, v, &put) && put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+}
+
+static void forget_before(row_column *c)
+{
+    if (ARKA_UNLIKELY(c->before != NULL)) {
+        arka_free(c->before);
+        c->before = NULL;
+    }
+}
+
+bool arka_rows_end(arka_rows *rows, int64_t time_us)
+{
+    if (!arka_vec_push(&rows->times, time_us)) {
+        arka_rows_cancel(rows);
+        return false;
+    }
+    for (size_t i = 0; i < rows->columns.n; i++)
+        forget_before(&rows->columns.items[i]);
+    rows->row++;
+    return true;
+}
+
+void arka_rows_cancel(arka_rows *rows)
+{
+    for (size_t i = 0; i < rows->columns.n; i++) {
+        row_column *c = &rows->columns.items[i];
+        if (c->n > rows->row) {
+            c->n_values -= c->present[rows->row];
+            c->n = rows->row;
+        }
+        if (c->before != NULL) {
+            /* Presence is as before but for NaN cells that text dropped: those were numbers. */
+            if (c->n > c->before_n)
+                c->n = c->before_n;
+            if (c->n > 0)
+                memcpy(c->cells, c->before, (size_t) c->n * sizeof *c->cells);
+            if (c->before_type == ARKA_DOUBLE && c->type == ARKA_VARCHAR)
+                for (int64_t r = 0; r < c->n; r++)
+                    if (!c->present[r] && isnan(c->cells[r].f64)) {
+                        c->present[r] = 1;
+                        c->n_values++;
+                    }
+            c->type = c->before_type;
+            forget_before(c);
+        }
+        if (c->n_values == 0)
+            c->type = c->given;
+    }
+}
+
+void arka_rows_reopen(arka_rows *rows, int64_t row)
+{
+    ARKA_DCHECK(row < arka_rows_n(rows));
+    rows->row = row;
+    rows->reopened = true;
+}
+
+void arka_rows_close_again(arka_rows *rows)
+{
+    for (size_t i = 0; i < rows->columns.n; i++)
+        forget_before(&rows->columns.items[i]);
+    rows->row = (int64_t) rows->times.n;
+    rows->reopened = false;
+}
+
+static arka_status seal_text(arka_block *block, int col, const row_column *c, int64_t n_rows,
+                             arka_error *err)
+{
+    size_t total = 0;
+    bool in_order = true;
+    for (int64_t i = 0; i < c->n; i++) {
+        in_order &= c->cells[i].text.len == 0 || c->cells[i].text.at == total;
+        total += c->present[i] ? c->cells[i].text.len : 0;
+    }
+    char *to = arka_block_text_reserve(block, col, total);
+    if (to == NULL)
+        return arka_fail_nomem(err, "a text column", total);
+    int32_t *offsets = arka_block_values(block, col);
+    if (in_order && total > 0)
+        memcpy(to, c->text.items, total);
+    int32_t at = 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        if (c->present[i]) {
+            if (!in_order && c->cells[i].text.len > 0)
+                memcpy(to + at, c->text.items + c->cells[i].text.at, c->cells[i].text.len);
+            at += (int32_t) c->cells[i].text.len;
+        }
+        offsets[i + 1] = at;
+    }
+    for (int64_t i = c->n; i < n_rows; i++)
+        offsets[i + 1] = at;
+    arka_block_text_advance(block, col, total);
+    return ARKA_OK;
+}
+
+static arka_status seal_column(arka_block *block, const row_column *c, int64_t n_rows,
+                               arka_error *err)
+{
+    int col;
+    ARKA_TRY(arka_block_add(block, c->name, c->type, c->tag, &col, err));
+    if (c->type == ARKA_VARCHAR) {
+        ARKA_TRY(seal_text(block, col, c, n_rows, err));
+    } else if (c->type == ARKA_BOOLEAN) {
+        uint8_t *bits = arka_block_values(block, col);
+        for (int64_t i = 0; i < c->n; i++)
+            bits[i >> 3] |= (uint8_t) ((c->present[i] && c->cells[i].i64) << (i & 7));
+    } else {
+        cell *to = arka_block_values(block, col);
+        memcpy(to, c->cells, (size_t) c->n * sizeof *to);
+        memset(to + c->n, 0, (size_t) (n_rows - c->n) * sizeof *to);
+    }
+    for (int64_t i = 0; c->any_null && i < c->n; i++)
+        if (!c->present[i])
+            ARKA_TRY(arka_block_set_null(block, col, i, err));
+    for (int64_t i = c->n; i < n_rows; i++)
+        ARKA_TRY(arka_block_set_null(block, col, i, err));
+    return ARKA_OK;
+}
+
+arka_status arka_rows_seal(arka_rows *take_rows, arka_batch **out, arka_error *err)
+{
+    ARKA_AUTO(arka_rows) rows = take_rows;
+    int64_t n_rows = arka_rows_n(rows);
+    ARKA_CHECK(n_rows > 0 && !rows->reopened);
+    size_t hint = (size_t) n_rows * 8;
+    for (size_t i = 0; i < rows->columns.n; i++)
+        hint += (size_t) n_rows * 8 + rows->columns.items[i].text.n + 64;
+    ARKA_AUTO(arka_block) block = NULL;
+    ARKA_TRY(arka_block_new(n_rows, hint, &block, err));
+    int col;
+    ARKA_TRY(arka_block_add(block, ARKA_SLICE(ARKA_TIME_COLUMN), ARKA_TIMESTAMPTZ, false, &col,
+                            err));
+    memcpy(arka_block_values(block, col), rows->times.items, (size_t) n_rows * 8);
+    for (size_t i = 0; i < rows->columns.n; i++)
+        if (rows->columns.items[i].n_values > 0)
+            ARKA_TRY(seal_column(block, &rows->columns.items[i], n_rows, err));
+    return arka_block_seal(arka_take(block), 0, out, err);
+}

@@ -1,0 +1,67 @@
+#include "kit/kit.h"
+
+#include <ftw.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct CMUnitTest tests[256];
+static size_t n_tests;
+static uint64_t seed;
+static char tmpdir[64];
+
+void kit_register(const char *name, void (*run)(void **state))
+{
+    if (n_tests == sizeof tests / sizeof tests[0])
+        abort();
+    tests[n_tests++] = (struct CMUnitTest){.name = name, .test_func = run};
+}
+
+uint64_t kit_random(void)
+{
+    if (seed == 0) {
+        const char *given = getenv("ARKA_SEED");
+        seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u + (uint64_t)getpid();
+        seed |= 1;
+        print_message("seed: ARKA_SEED=0x%llx\n", (unsigned long long)seed);
+    }
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed * 0x2545f4914f6cdd1dull;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st, (void)kind, (void)ftw;
+    return remove(path);
+}
+
+static void remove_tmpdir(void)
+{
+    nftw(tmpdir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *kit_tmpdir(void)
+{
+    if (tmpdir[0] == 0) {
+        strcpy(tmpdir, "/tmp/arka-test-XXXXXX");
+        if (mkdtemp(tmpdir) == NULL)
+            abort();
+        atexit(remove_tmpdir);
+    }
+    return tmpdir;
+}
+
+int main(int argc, char **argv)
+{
+    struct CMUnitTest chosen[256];
+    size_t n = 0;
+    for (size_t i = 0; i < n_tests; i++) {
+        int wanted = argc < 2;
+        for (int a = 1; a < argc; a++)
+            wanted |= strstr(tests[i].name, argv[a]) != NULL;
+        if (wanted)
+            chosen[n++] = tests[i];
+    }
+    return _cmocka_run_group_tests(argv[0], chosen, n, NULL, NULL) == 0 ? 0 : 1;
+}
