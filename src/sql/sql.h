@@ -1,0 +1,101 @@
+/**
+ * The query service: SQL text in, encoded bytes out. The only folder that knows libduckdb; this
+ * header is its face.
+ *
+ * One DuckDB instance in memory, a pool of sessions (connections). Each database of the engine is
+ * a DuckDB schema, each measurement a view over its Parquet files and its hot batches, both from
+ * one pinned snapshot per table and query. Users' SQL runs as they wrote it, after DuckDB's own
+ * parser has shown that it is one statement that only reads tables of ours.
+ */
+#ifndef ARKA_SQL_SQL_H
+#define ARKA_SQL_SQL_H
+
+#include "base/buf.h"
+#include "engine/engine.h"
+#include "os/clock.h"
+
+typedef struct arka_sql arka_sql;
+typedef struct arka_query arka_query;
+
+typedef struct arka_sql_options {
+    arka_engine *engine;
+    size_t memory_limit_bytes; /* DuckDB's; 0 = a quarter of the machine's */
+    int threads;               /* DuckDB's workers; 0 = processors */
+    const char *temp_dir;      /* spill; made when needed */
+    int max_sessions;          /* queries at once; 0 = 16 */
+} arka_sql_options;
+
+ARKA_MUST_USE arka_status arka_sql_open(const arka_sql_options *options, arka_sql **out,
+                                        arka_error *err);
+/** Every query must be gone. NULL is fine. */
+void arka_sql_close(arka_sql *sql);
+ARKA_CLEANUP(arka_sql, arka_sql_close)
+
+typedef enum arka_format {
+    ARKA_FORMAT_JSON,    /* the envelope of docs/api.md */
+    ARKA_FORMAT_ARROW,   /* IPC stream */
+    ARKA_FORMAT_MSGPACK, /* the envelope, data by column */
+    ARKA_FORMAT_CSV,
+} arka_format;
+
+typedef struct arka_encode_options {
+    bool arrow_dictionary;            /* text columns dictionary-encoded */
+    enum { ARKA_ARROW_PLAIN, ARKA_ARROW_ZSTD, ARKA_ARROW_LZ4 } arrow_compression;
+} arka_encode_options;
+
+typedef struct arka_query_options {
+    arka_slice text;         /* one statement, a trailing ';' is fine */
+    arka_slice database;     /* for unqualified names; empty = "default" */
+    bool scoped;             /* the client named `database`: other qualifiers are refused */
+    arka_format format;
+    arka_encode_options encode;
+    arka_mono deadline;      /* ns = 0: none */
+} arka_query_options;
+
+/**
+ * Check, bind and start a query. ARKA_INPUT: syntax, unknown column, types (DuckDB's own message
+ * on the user's own text); ARKA_FORBIDDEN: a statement, function or name that is not allowed;
+ * ARKA_NOTFOUND: unknown table or database; ARKA_BUSY: all sessions taken; ARKA_CANCELLED: past
+ * its deadline. `sql` outlives the query. Any thread.
+ */
+ARKA_MUST_USE arka_status arka_query_start(arka_sql *sql, const arka_query_options *options,
+                                           arka_query **out, arka_error *err);
+/** Stops it if it runs, gives its session back. NULL is fine. Not while another thread is in next. */
+void arka_query_free(arka_query *query);
+ARKA_CLEANUP(arka_query, arka_query_free)
+
+/**
+ * Append the next piece of the answer to `out`, about 64 KiB to 1 MiB at a time; blocks while
+ * DuckDB works. *done: that was the last piece. After an error the answer is unusable:
+ * ARKA_CANCELLED (asked, or past the deadline), ARKA_INPUT (a cast that failed on a row, …),
+ * ARKA_LIMIT (memory). One thread at a time.
+ */
+ARKA_MUST_USE arka_status arka_query_next(arka_query *query, arka_buf *out, bool *done,
+                                          arka_error *err);
+/** Make a running query fail with ARKA_CANCELLED soon. Any thread; harmless afterwards. */
+void arka_query_cancel(arka_query *query);
+/** Rows encoded so far, and milliseconds since start. */
+int64_t arka_query_n_rows(const arka_query *query);
+double arka_query_ms(const arka_query *query);
+const char *arka_format_content_type(arka_format format);
+
+/**
+ * How many rows would it give? count(*) over the statement, by the same rules. SHOW, DESCRIBE and
+ * EXPLAIN: ARKA_INPUT.
+ */
+ARKA_MUST_USE arka_status arka_query_estimate(arka_sql *sql, const arka_query_options *options,
+                                              int64_t *out_rows, arka_error *err);
+
+/** Parameters of a read without SQL (GET /api/v1/query/{measurement}); empty slices are absent. */
+typedef struct arka_select {
+    arka_slice measurement, columns, where, order_by, start_time, end_time;
+    int64_t limit, offset; /* limit < 0: none */
+} arka_select;
+/**
+ * The SELECT for it, every name quoted, `where` and `order_by` proven by DuckDB's parser to be one
+ * expression and one list of columns. ARKA_INPUT otherwise. Appends to `out`.
+ */
+ARKA_MUST_USE arka_status arka_select_to_sql(arka_sql *sql, const arka_select *select,
+                                             arka_buf *out, arka_error *err);
+
+#endif

@@ -1,0 +1,46 @@
+/**
+ * What one query sees of one table: its files and its hot batches, taken at one instant under the
+ * table's lock, so that a flush in between neither hides nor doubles a row. Immutable, counted;
+ * any number of threads.
+ */
+#ifndef ARKA_TABLE_SNAPSHOT_H
+#define ARKA_TABLE_SNAPSHOT_H
+
+#include "table/schema.h"
+
+/** A Parquet file of a table. Counted; removed from disk with the last reference once it is dropped. */
+typedef struct arka_data_file {
+    arka_ref ref;
+    int64_t n_rows, n_bytes;
+    int64_t time_min, time_max; /* µs, both inclusive */
+    int32_t schema_version;     /* of the schema it was written with */
+    const char *path;           /* as the engine opens it: base path and all */
+} arka_data_file;
+
+/** A hot batch and how its columns map to fields. */
+typedef struct arka_hot_batch {
+    arka_batch *batch;
+    const int16_t *column_of_field; /* n_fields entries; -1: no such column, null */
+    int n_fields;                   /* fields at or behind this index: null */
+} arka_hot_batch;
+
+
+typedef struct arka_snapshot {
+    arka_ref ref;
+    arka_schema *schema;
+    int64_t n_files, n_hot_batches;
+    int64_t n_hot_rows;
+    arka_data_file *const *files;
+    const arka_hot_batch *hot;
+} arka_snapshot;
+
+static inline arka_snapshot *arka_snapshot_ref(arka_snapshot *snapshot)
+{
+    arka_ref_add(&snapshot->ref);
+    return snapshot;
+}
+/** NULL is fine. */
+void arka_snapshot_unref(arka_snapshot *snapshot);
+ARKA_CLEANUP(arka_snapshot, arka_snapshot_unref)
+
+#endif
