@@ -9,10 +9,24 @@ void arka_buf_fini(arka_buf *buf)
     *buf = (arka_buf) ARKA_BUF_INIT;
 }
 
-char *arka_buf_reserve_slow(arka_buf *buf, size_t more)
+bool arka_buf_grow_to(arka_buf *buf, size_t cap)
 {
     if (buf->failed)
-        return NULL;
+        return false;
+    if (cap <= buf->cap && buf->data != NULL)
+        return true;
+    char *data = arka_realloc(buf->data, cap);
+    if (data == NULL) {
+        buf->failed = true;
+        return false;
+    }
+    buf->data = data;
+    buf->cap = cap;
+    return true;
+}
+
+char *arka_buf_reserve_slow(arka_buf *buf, size_t more)
+{
     size_t need = buf->len + more;
     if (need < buf->len) {
         buf->failed = true;
@@ -21,14 +35,7 @@ char *arka_buf_reserve_slow(arka_buf *buf, size_t more)
     size_t cap = buf->cap ? buf->cap + buf->cap / 2 : 256;
     if (cap < need)
         cap = need;
-    char *data = arka_realloc(buf->data, cap);
-    if (data == NULL) {
-        buf->failed = true;
-        return NULL;
-    }
-    buf->data = data;
-    buf->cap = cap;
-    return data + buf->len;
+    return arka_buf_grow_to(buf, cap) ? buf->data + buf->len : NULL;
 }
 
 void arka_buf_printf(arka_buf *buf, const char *format, ...)

@@ -30,6 +30,8 @@ static inline char *arka_buf_reserve(arka_buf *buf, size_t more)
         return buf->data + buf->len;
     return arka_buf_reserve_slow(buf, more);
 }
+/** Capacity of at least `cap` and, if it has to grow, of exactly that; false (and `failed`) when out of memory. */
+bool arka_buf_grow_to(arka_buf *buf, size_t cap);
 static inline void arka_buf_clear(arka_buf *buf)
 {
     buf->len = 0;
