@@ -28,7 +28,10 @@ size_t arka_format_f32(char *out, float v);
 /** The whole of text[0..n) as a signed decimal integer; false on anything else or overflow. */
 bool arka_parse_i64(const char *text, size_t n, int64_t *out);
 bool arka_parse_u64(const char *text, size_t n, uint64_t *out);
-/** The whole of text[0..n) as decimal or scientific ("+" allowed in front); no inf, nan or hex. */
+/**
+ * The whole of text[0..n) as decimal or scientific ("+" allowed in front); no inf, nan or hex.
+ * What is too small for a double is 0, what is too large is refused.
+ */
 bool arka_parse_f64(const char *text, size_t n, double *out);
 
 #ifdef __cplusplus

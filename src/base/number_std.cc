@@ -18,8 +18,30 @@ size_t arka_format_f32(char *out, float v)
     return static_cast<size_t>(std::to_chars(out, out + ARKA_NUMBER_TEXT, v).ptr - out);
 }
 
+// Is a decimal that left a double's range below it? Its first digit that counts stands far behind the point.
+static bool too_small(const char *text, const char *end)
+{
+    long place = 0, exponent = 0;
+    bool point = false, counts = false;
+    for (; text < end && *text != 'e' && *text != 'E'; text++) {
+        counts |= *text != '0' && *text != '.';
+        place += counts && !point;
+        place -= !counts && point;
+        point |= *text == '.';
+    }
+    bool negative = end - text > 1 && text[1] == '-';
+    for (; text < end && exponent < (1L << 40); text++)
+        if (*text >= '0' && *text <= '9')
+            exponent = exponent * 10 + (*text - '0');
+    return place + (negative ? -exponent : exponent) < 0;
+}
+
 bool arka_std_parse_f64(const char *text, size_t n, double *out)
 {
     auto r = std::from_chars(text, text + n, *out);
+    if (r.ec == std::errc::result_out_of_range && r.ptr == text + n && too_small(text, r.ptr)) {
+        *out = 0;
+        return true;
+    }
     return r.ec == std::errc() && r.ptr == text + n && std::isfinite(*out);
 }
