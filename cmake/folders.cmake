@@ -48,6 +48,7 @@ function(arka_folder name)
             add_executable(${exe} ${t} ${CMAKE_SOURCE_DIR}/tests/kit/kit.c ${objects})
             target_include_directories(${exe} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include
                 ${CMAKE_SOURCE_DIR}/tests)
+            target_compile_definitions(${exe} PRIVATE ARKA_TESTS_DIR="${CMAKE_SOURCE_DIR}/tests")
             target_compile_options(${exe} PRIVATE ${ARC_WARNINGS} -Wno-cast-qual
                 "$<$<COMPILE_LANGUAGE:C>:${ARC_C_WARNINGS}>")
             target_link_libraries(${exe} PRIVATE ${libs} PkgConfig::cmocka Threads::Threads m stdc++)
