@@ -7,6 +7,8 @@
 
 #include "columnar/batch.h"
 
+enum { ARKA_MAX_FIELDS = 10000 };
+
 typedef struct arka_field {
     int32_t id; /* index + 1: Parquet's field_id */
     arka_type type;
@@ -43,7 +45,8 @@ int arka_schema_find(const arka_schema *schema, arka_slice name);
  *             is marked so.
  * casts       batch->n_columns entries, written: the type to cast each column to, or NONE.
  * *n_casts    how many are not NONE.
- * `schema` may be NULL (the table is new). Errors: ARKA_INPUT naming column, both types and the first row.
+ * `schema` may be NULL (the table is new). Errors: ARKA_INPUT naming column, both types and the
+ * first row; ARKA_LIMIT above ARKA_MAX_FIELDS columns.
  */
 ARKA_MUST_USE arka_status arka_schema_fit(const arka_schema *schema, const arka_batch *batch,
                                           arka_schema **out_schema, arka_type *casts, int *n_casts,

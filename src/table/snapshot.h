@@ -8,6 +8,9 @@
 
 #include "table/schema.h"
 
+struct arka_layout;
+struct arka_slice_list;
+
 /** A Parquet file of a table. Counted; removed from disk with the last reference once it is dropped. */
 typedef struct arka_data_file {
     arka_ref ref;
@@ -20,18 +23,24 @@ typedef struct arka_data_file {
 /** A hot batch and how its columns map to fields. */
 typedef struct arka_hot_batch {
     arka_batch *batch;
+    struct arka_layout *layout;     /* keeps the next alive */
     const int16_t *column_of_field; /* n_fields entries; -1: no such column, null */
     int n_fields;                   /* fields at or behind this index: null */
 } arka_hot_batch;
 
 
+/**
+ * A column of a hot batch may be BIGINT where the schema says DOUBLE (the field was widened since);
+ * all other types agree.
+ */
 typedef struct arka_snapshot {
     arka_ref ref;
     arka_schema *schema;
     int64_t n_files, n_hot_batches;
-    int64_t n_hot_rows;
+    int64_t n_hot_rows, n_hot_bytes;
     arka_data_file *const *files;
     const arka_hot_batch *hot;
+    struct arka_slice_list *slices; /* what keeps `hot` alive; private to table/ */
 } arka_snapshot;
 
 static inline arka_snapshot *arka_snapshot_ref(arka_snapshot *snapshot)

@@ -1,0 +1,293 @@
+/* Databases, tables and schemas: loading them, and making them when a write needs them. */
+#include "base/arena.h"
+#include "engine/engine_priv.h"
+
+/* ---- at start ---- */
+
+typedef struct loading {
+    arka_engine *engine;
+    ARKA_VEC(arka_database *) databases; /* in the order of the manifest */
+    struct pending {
+        int64_t id, database_id;
+        char *name;
+        ARKA_VEC(arka_field) fields; /* names in the arena */
+        int32_t version;
+        arka_table *table; /* owned by the registry once made */
+    } *tables;
+    size_t n_tables, cap_tables;
+    bool made;
+    arka_arena arena;
+} loading;
+
+static arka_status load_database(void *context, int64_t id, arka_slice name, int64_t created_us,
+                                 arka_error *err)
+{
+    loading *l = context;
+    arka_database *database;
+    ARKA_TRY(arka_registry_add_database(l->engine->registry, id, name, created_us, &database, err));
+    return arka_vec_push(&l->databases, database) ? ARKA_OK
+                                                  : arka_fail_nomem(err, "a list", sizeof(void *));
+}
+
+static arka_status load_table(void *context, int64_t id, int64_t database_id, arka_slice name,
+                              arka_error *err)
+{
+    loading *l = context;
+    if (l->n_tables == l->cap_tables &&
+        !arka_vec_grow((void **) &l->tables, &l->cap_tables, l->n_tables + 1, sizeof *l->tables))
+        return arka_fail_nomem(err, "a list of tables", sizeof *l->tables);
+    char *copy = arka_arena_text(&l->arena, name);
+    if (copy == NULL)
+        return arka_fail_nomem(err, "a name", name.len);
+    l->tables[l->n_tables++] =
+        (struct pending){.id = id, .database_id = database_id, .name = copy};
+    return ARKA_OK;
+}
+
+static struct pending *find_pending(loading *l, int64_t table_id)
+{
+    size_t low = 0, high = l->n_tables; /* the manifest gives tables by id */
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (l->tables[middle].id < table_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < l->n_tables && l->tables[low].id == table_id ? &l->tables[low] : NULL;
+}
+
+static arka_status load_field(void *context, int64_t table_id, const arka_manifest_field *field,
+                              arka_error *err)
+{
+    loading *l = context;
+    struct pending *t = find_pending(l, table_id);
+    if (t == NULL || field->id != (int32_t) t->fields.n + 1 || field->type < ARKA_BOOLEAN ||
+        field->type > ARKA_TIMESTAMPTZ)
+        return arka_fail(err, ARKA_CORRUPT,
+                         "manifest: column %d '%.*s' of table %lld has type %d, or is out of order",
+                         field->id, ARKA_FMT(field->name), (long long) table_id, field->type);
+    char *name = arka_arena_text(&l->arena, field->name);
+    arka_field f = {
+        .type = (arka_type) field->type, .tag = field->tag, .name = {name, field->name.len}};
+    if (name == NULL || !arka_vec_push(&t->fields, f))
+        return arka_fail_nomem(err, "a column", field->name.len);
+    if (field->since_version > t->version)
+        t->version = field->since_version;
+    return ARKA_OK;
+}
+
+static arka_status make_table(loading *l, struct pending *t, arka_error *err)
+{
+    arka_database *database = NULL;
+    for (size_t i = 0; i < l->databases.n && database == NULL; i++)
+        if (arka_database_id(l->databases.items[i]) == t->database_id)
+            database = l->databases.items[i];
+    if (database == NULL || t->fields.n == 0)
+        return arka_fail(err, ARKA_CORRUPT, "manifest: table %lld '%s' has no %s",
+                         (long long) t->id, t->name, database ? "columns" : "database");
+    ARKA_AUTO(arka_schema) schema = NULL;
+    ARKA_TRY(arka_schema_new(t->version, t->fields.items, (int) t->fields.n, &schema, err));
+    arka_table *table;
+    ARKA_TRY(arka_table_new(t->id, arka_slice_of(arka_database_name(database)),
+                            arka_slice_of(t->name), schema, &table, err));
+    ARKA_TRY(arka_registry_add_table(l->engine->registry, database, table, err));
+    t->table = table;
+    return ARKA_OK;
+}
+
+static arka_status make_tables(loading *l, arka_error *err)
+{
+    for (size_t i = 0; !l->made && i < l->n_tables; i++)
+        ARKA_TRY(make_table(l, &l->tables[i], err));
+    l->made = true;
+    return ARKA_OK;
+}
+
+static arka_status load_file(void *context, int64_t table_id, const arka_manifest_file *file,
+                             arka_error *err)
+{
+    loading *l = context;
+    ARKA_TRY(make_tables(l, err)); /* files come last: all fields are known */
+    struct pending *t = find_pending(l, table_id);
+    if (t == NULL)
+        return arka_fail(err, ARKA_CORRUPT, "manifest: file %.*s belongs to no table",
+                         ARKA_FMT(file->path));
+    char *path = arka_arena_printf(&l->arena, "%s/%.*s", l->engine->base_path,
+                                   ARKA_FMT(file->path));
+    if (path == NULL)
+        return arka_fail_nomem(err, "a path", file->path.len);
+    arka_data_file *entry;
+    ARKA_TRY(arka_data_file_new(path, file->n_rows, file->n_bytes, file->time_min, file->time_max,
+                                file->schema_version, &entry, err));
+    return arka_table_load_file(t->table, entry, err);
+}
+
+arka_status arka_engine__load(arka_engine *engine, arka_error *err)
+{
+    loading l = {.engine = engine};
+    arka_manifest_reader reader = {&l, load_database, load_table, load_field, load_file};
+    arka_status status = arka_manifest_read(engine->manifest, &reader, err);
+    if (status == ARKA_OK)
+        status = make_tables(&l, err);
+    for (size_t i = 0; i < l.n_tables; i++)
+        arka_vec_fini(&l.tables[i].fields);
+    arka_free(l.tables);
+    arka_vec_fini(&l.databases);
+    arka_arena_fini(&l.arena);
+    return status;
+}
+
+/* ---- databases ---- */
+
+static bool is_word(unsigned char c)
+{
+    return (unsigned) (c | 32) - 'a' < 26 || (unsigned) c - '0' < 10 || c == '_' || c == '-';
+}
+
+/* What must hold for a directory name; the clients' rules are the server's business. */
+static arka_status check_path_part(const char *what, arka_slice name, arka_error *err)
+{
+    bool ok = name.len > 0 && name.len <= 128 && name.data[0] != '.' && name.data[0] != '-';
+    for (size_t i = 0; ok && i < name.len; i++)
+        ok = is_word((unsigned char) name.data[i]) || (unsigned char) name.data[i] >= 0x80 ||
+             (name.data[i] == '.' && name.data[i - 1] != '.');
+    return ok ? ARKA_OK
+              : arka_fail(err, ARKA_INPUT, "%s name is not usable as a directory", what);
+}
+
+static arka_status add_database_locked(arka_engine *engine, arka_slice name, arka_database **out,
+                                       arka_error *err)
+{
+    int64_t id, now = arka_wall_us();
+    ARKA_TRY(check_path_part("database", name, err));
+    ARKA_TRY(arka_manifest_add_database(engine->manifest, name, now, &id, err));
+    ARKA_TRY(arka_registry_add_database(engine->registry, id, name, now, out, err));
+    arka_engine__catalog_changed(engine);
+    return ARKA_OK;
+}
+
+arka_status arka_engine__database(arka_engine *engine, arka_slice name, arka_database **out,
+                                  arka_error *err)
+{
+    *out = arka_registry_database(engine->registry, name);
+    if (*out != NULL)
+        return ARKA_OK;
+    arka_mutex_lock(&engine->ddl);
+    arka_status status = ARKA_OK;
+    *out = arka_registry_database(engine->registry, name);
+    if (*out == NULL)
+        status = add_database_locked(engine, name, out, err);
+    arka_mutex_unlock(&engine->ddl);
+    return status;
+}
+
+arka_status arka_engine_create_database(arka_engine *engine, arka_slice name, arka_error *err)
+{
+    arka_mutex_lock(&engine->ddl);
+    arka_database *database = arka_registry_database(engine->registry, name);
+    arka_status status =
+        database ? arka_fail(err, ARKA_EXISTS, "database '%.*s' exists already", ARKA_FMT(name))
+                 : add_database_locked(engine, name, &database, err);
+    arka_mutex_unlock(&engine->ddl);
+    return status;
+}
+
+/* ---- tables and schemas ---- */
+
+/* The fields of `next` that `old` (NULL: none) has not, or not so. Names are borrowed. */
+static arka_status list_changes(const arka_schema *old, const arka_schema *next,
+                                arka_manifest_field **out, int *n_out, arka_error *err)
+{
+    arka_manifest_field *list = arka_malloc((size_t) next->n_fields * sizeof *list);
+    if (list == NULL)
+        return arka_fail_nomem(err, "a schema change", (size_t) next->n_fields * sizeof *list);
+    int n = 0;
+    for (int i = 0; i < next->n_fields; i++) {
+        const arka_field *f = &next->fields[i];
+        if (old != NULL && i < old->n_fields && old->fields[i].type == f->type &&
+            old->fields[i].tag == f->tag)
+            continue;
+        list[n++] = (arka_manifest_field){.id = f->id,
+                                          .since_version = next->version,
+                                          .type = (int) f->type,
+                                          .tag = f->tag,
+                                          .name = f->name};
+    }
+    *out = list;
+    *n_out = n;
+    return ARKA_OK;
+}
+
+static arka_status add_table(arka_engine *engine, arka_database *database, arka_slice name,
+                             arka_schema *schema, const arka_manifest_field *fields, int n_fields,
+                             arka_table **out, arka_error *err)
+{
+    int64_t id;
+    ARKA_TRY(check_path_part("measurement", name, err));
+    ARKA_TRY(arka_manifest_add_table(engine->manifest, arka_database_id(database), name,
+                                     arka_wall_us(), fields, n_fields, &id, err));
+    arka_table *table;
+    ARKA_TRY(arka_table_new(id, arka_slice_of(arka_database_name(database)), name, schema, &table,
+                            err));
+    ARKA_TRY(arka_registry_add_table(engine->registry, database, table, err));
+    *out = table;
+    return ARKA_OK;
+}
+
+/* The manifest first, then what others see. */
+static arka_status change_schema(arka_engine *engine, arka_database *database, arka_slice name,
+                                 arka_table **table, const arka_schema *old, arka_schema *next,
+                                 arka_error *err)
+{
+    arka_manifest_field *changes;
+    int n_changes;
+    ARKA_TRY(list_changes(old, next, &changes, &n_changes, err));
+    arka_status status;
+    if (*table == NULL) {
+        status = add_table(engine, database, name, next, changes, n_changes, table, err);
+    } else {
+        status = arka_manifest_add_fields(engine->manifest, arka_table_id(*table), changes,
+                                          n_changes, err);
+        if (status == ARKA_OK)
+            arka_table_set_schema(*table, next);
+    }
+    arka_free(changes);
+    if (status == ARKA_OK)
+        arka_engine__catalog_changed(engine);
+    return status;
+}
+
+static arka_status make_fit_locked(arka_engine *engine, arka_database *database, arka_slice name,
+                                   arka_batch *batch, arka_table **out_table, arka_type *casts,
+                                   int *n_casts, arka_error *err)
+{
+    arka_table *table = arka_registry_table(engine->registry, database, name);
+    ARKA_AUTO(arka_schema) old = table ? arka_table_schema(table) : NULL;
+    ARKA_AUTO(arka_schema) next = NULL;
+    ARKA_TRY(arka_schema_fit(old, batch, &next, casts, n_casts, err));
+    if (next != NULL)
+        ARKA_TRY(change_schema(engine, database, name, &table, old, next, err));
+    *out_table = table;
+    return ARKA_OK;
+}
+
+arka_status arka_engine__make_fit(arka_engine *engine, arka_database *database, arka_slice name,
+                                  arka_batch *batch, arka_table **out_table,
+                                  arka_batch **out_batch, arka_error *err)
+{
+    arka_type *casts = arka_malloc((size_t) batch->n_columns * sizeof *casts);
+    if (casts == NULL)
+        return arka_fail_nomem(err, "a cast", (size_t) batch->n_columns * sizeof *casts);
+    int n_casts = 0;
+    arka_mutex_lock(&engine->ddl);
+    arka_status status =
+        make_fit_locked(engine, database, name, batch, out_table, casts, &n_casts, err);
+    arka_mutex_unlock(&engine->ddl);
+    if (status == ARKA_OK && n_casts > 0)
+        status = arka_batch_cast(batch, casts, out_batch, err);
+    else if (status == ARKA_OK)
+        *out_batch = arka_batch_ref(batch);
+    arka_free(casts);
+    return status;
+}

@@ -1,0 +1,266 @@
+#include "engine/engine_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+
+void arka_engine_options_default(arka_engine_options *options)
+{
+    *options = (arka_engine_options){
+        .default_database = "default",
+        .codec = ARKA_CODEC_SNAPPY,
+        .flush_rows = 50000,
+        .flush_age_ms = 5000,
+        .flush_bytes = INT64_C(512) << 20,
+        .flush_interval_ms = 1000,
+        .hot_limit_bytes = (size_t) 2 << 30,
+    };
+}
+
+void arka_engine__event(arka_engine *engine, int level, const char *name, const char *format, ...)
+{
+    if (engine->options.on_event == NULL)
+        return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    arka_event event = {.name = name, .text = text};
+    event.level = level;
+    engine->options.on_event(engine->options.context, &event);
+}
+
+void arka_engine__catalog_changed(arka_engine *engine)
+{
+    /* release: who sees the new version sees the registry as it is now (acquire in catalog_version) */
+    atomic_fetch_add_explicit(&engine->catalog_version, 1, memory_order_release);
+}
+
+uint64_t arka_engine_catalog_version(arka_engine *engine)
+{
+    return atomic_load_explicit(&engine->catalog_version, memory_order_acquire);
+}
+
+static arka_status make_parent(const arka_os *os, const char *path, arka_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path)
+        return ARKA_OK;
+    char *parent = arka_strndup(path, (size_t) (slash - path));
+    if (parent == NULL)
+        return arka_fail_nomem(err, "a path", strlen(path));
+    arka_status status = arka_dir_make(os, parent, err);
+    arka_free(parent);
+    return status;
+}
+
+static arka_status take_lock(arka_engine *engine, arka_error *err)
+{
+    arka_buf path = ARKA_BUF_INIT;
+    arka_buf_printf(&path, "%s/.lock", engine->base_path);
+    arka_status status = arka_buf_cstr(&path) == NULL
+                             ? arka_fail_nomem(err, "a path", path.len)
+                             : arka_file_lock(path.data, &engine->lock_fd, err);
+    arka_buf_fini(&path);
+    return status;
+}
+
+static arka_status open_parts(arka_engine *engine, const arka_engine_options *options,
+                              arka_error *err)
+{
+    engine->base_path = arka_strdup(options->base_path);
+    engine->manifest_path = arka_strdup(options->manifest_path);
+    if (engine->base_path == NULL || engine->manifest_path == NULL)
+        return arka_fail_nomem(err, "the engine", sizeof *engine);
+    size_t n = strlen(engine->base_path);
+    while (n > 1 && engine->base_path[n - 1] == '/')
+        engine->base_path[--n] = 0;
+    const arka_os *os = engine->options.os;
+    ARKA_TRY(arka_dir_make(os, engine->base_path, err));
+    ARKA_TRY(take_lock(engine, err));
+    ARKA_TRY(make_parent(os, engine->manifest_path, err));
+    ARKA_TRY(arka_registry_new(&engine->registry, err));
+    ARKA_TRY(arka_manifest_open(engine->manifest_path, &engine->manifest, err));
+    ARKA_TRY(arka_engine__load(engine, err));
+    ARKA_TRY(arka_engine__set_orphans_aside(engine, err));
+    arka_database *first;
+    ARKA_TRY(arka_engine__database(engine, arka_slice_of(options->default_database), &first, err));
+    return arka_engine__start_flusher(engine, err);
+}
+
+arka_status arka_engine_open(const arka_engine_options *options, arka_engine **out,
+                             arka_error *err)
+{
+    arka_engine *engine = arka_calloc(1, sizeof *engine);
+    if (engine == NULL)
+        return arka_fail_nomem(err, "the engine", sizeof *engine);
+    engine->options = *options;
+    if (engine->options.os == NULL)
+        engine->options.os = &arka_os_real;
+    engine->lock_fd = -1;
+    arka_mutex_init(&engine->ddl, ARKA_LOCK_DDL);
+    arka_mutex_init(&engine->flush_lock, ARKA_LOCK_FLUSH);
+    arka_cond_init(&engine->flush_wake);
+    arka_cond_init(&engine->flush_done);
+    arka_status status = open_parts(engine, options, err);
+    if (status == ARKA_OK)
+        *out = engine;
+    else
+        ARKA_IGNORE(arka_engine_close(engine, NULL)); /* nothing is hot yet */
+    return status;
+}
+
+arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)
+{
+    arka_engine *engine = take_engine;
+    if (engine == NULL)
+        return ARKA_OK;
+    atomic_store(&engine->closing, true);
+    arka_engine__wait_for_writers(engine);
+    arka_engine__stop_flusher(engine);
+    arka_status status = ARKA_OK;
+    int64_t n_tables;
+    if (engine->registry != NULL)
+        status = arka_engine_flush(engine, (arka_slice){0}, (arka_slice){0}, &n_tables, err);
+    arka_registry_free(engine->registry);
+    arka_manifest_close(engine->manifest);
+    arka_vec_fini(&engine->flushing);
+    arka_cond_fini(&engine->flush_wake);
+    arka_cond_fini(&engine->flush_done);
+    arka_mutex_fini(&engine->flush_lock);
+    arka_mutex_fini(&engine->ddl);
+    if (engine->lock_fd >= 0)
+        close(engine->lock_fd); /* lets the lock go */
+    arka_free(engine->base_path);
+    arka_free(engine->manifest_path);
+    arka_free(engine);
+    return status;
+}
+
+bool arka_engine_has_database(arka_engine *engine, arka_slice name)
+{
+    return arka_registry_database(engine->registry, name) != NULL;
+}
+
+/* ---- looking ---- */
+
+static arka_status find_table(arka_engine *engine, arka_slice database, arka_slice table,
+                              arka_table **out, arka_error *err)
+{
+    arka_database *db = arka_registry_database(engine->registry, database);
+    if (db == NULL)
+        return arka_fail(err, ARKA_NOTFOUND, "unknown database: %.*s", ARKA_FMT(database));
+    *out = arka_registry_table(engine->registry, db, table);
+    if (*out == NULL)
+        return arka_fail(err, ARKA_NOTFOUND, "unknown table: %.*s.%.*s", ARKA_FMT(database),
+                         ARKA_FMT(table));
+    return ARKA_OK;
+}
+
+arka_status arka_engine_snapshot(arka_engine *engine, arka_slice database, arka_slice table,
+                                 arka_snapshot **out, arka_error *err)
+{
+    arka_table *t;
+    ARKA_TRY(find_table(engine, database, table, &t, err));
+    return arka_table_snapshot(t, out, err);
+}
+
+arka_type arka_engine_column_type(arka_engine *engine, arka_slice database, arka_slice table,
+                                  arka_slice column)
+{
+    arka_table *t;
+    if (find_table(engine, database, table, &t, NULL) != ARKA_OK)
+        return ARKA_TYPE_NONE;
+    ARKA_AUTO(arka_schema) schema = arka_table_schema(t);
+    int f = arka_schema_find(schema, column);
+    return f < 0 ? ARKA_TYPE_NONE : schema->fields[f].type;
+}
+
+static arka_status show_database(arka_engine *engine, arka_database *database,
+                                 arka_status (*each)(void *context, const arka_database_info *info,
+                                                     arka_error *err),
+                                 void *context, arka_error *err)
+{
+    arka_table_list tables = {0};
+    arka_status status = arka_registry_tables(engine->registry, database, &tables, err);
+    arka_database_info info = {arka_database_name(database), arka_database_created_us(database),
+                               (int64_t) tables.n};
+    arka_vec_fini(&tables);
+    return status == ARKA_OK ? each(context, &info, err) : status;
+}
+
+arka_status arka_engine_each_database(arka_engine *engine,
+                                      arka_status (*each)(void *context,
+                                                          const arka_database_info *info,
+                                                          arka_error *err),
+                                      void *context, arka_error *err)
+{
+    arka_database_list databases = {0};
+    arka_status status = arka_registry_databases(engine->registry, &databases, err);
+    for (size_t i = 0; status == ARKA_OK && i < databases.n; i++)
+        status = show_database(engine, databases.items[i], each, context, err);
+    arka_vec_fini(&databases);
+    return status;
+}
+
+arka_status arka_engine_each_table(arka_engine *engine, arka_slice database,
+                                   arka_status (*each)(void *context, const arka_table_info *info,
+                                                       arka_error *err),
+                                   void *context, arka_error *err)
+{
+    arka_database *only = NULL;
+    if (database.len > 0 && (only = arka_registry_database(engine->registry, database)) == NULL)
+        return ARKA_OK;
+    arka_table_list tables = {0};
+    arka_status status = arka_registry_tables(engine->registry, only, &tables, err);
+    for (size_t i = 0; status == ARKA_OK && i < tables.n; i++) {
+        arka_table_gauges g;
+        arka_table_get_gauges(tables.items[i], &g);
+        arka_table_info info = {
+            .database = arka_table_database(tables.items[i]),
+            .name = arka_table_name(tables.items[i]),
+            .n_files = g.n_files,
+            .file_bytes = g.file_bytes,
+            .file_rows = g.file_rows,
+            .hot_rows = g.hot_rows,
+            .hot_bytes = g.hot_bytes,
+            .hot_age_ms = g.hot_since.ns ? arka_mono_since_ns(g.hot_since) / 1000000 : 0,
+        };
+        status = each(context, &info, err);
+    }
+    arka_vec_fini(&tables);
+    return status;
+}
+
+static arka_status add_files(void *context, const arka_table_info *info, arka_error *err)
+{
+    arka_engine_stats *out = context;
+    out->files += info->n_files;
+    out->file_bytes += info->file_bytes;
+    return ARKA_OK;
+}
+
+void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
+{
+    *out = (arka_engine_stats){
+        .rows_written = ARKA_GAUGE(engine, rows_written),
+        .batches_written = ARKA_GAUGE(engine, batches_written),
+        .bytes_written = ARKA_GAUGE(engine, bytes_written),
+        .writes_refused = ARKA_GAUGE(engine, writes_refused),
+        .flushes = ARKA_GAUGE(engine, flushes),
+        .flush_failures = ARKA_GAUGE(engine, flush_failures),
+        .flush_rows = ARKA_GAUGE(engine, flush_rows),
+        .flush_files = ARKA_GAUGE(engine, flush_files),
+        .flush_bytes = ARKA_GAUGE(engine, flush_bytes),
+        .flush_ns = ARKA_GAUGE(engine, flush_ns),
+        .hot_rows = ARKA_GAUGE(engine, hot_rows),
+        .hot_bytes = ARKA_GAUGE(engine, hot_bytes),
+        .hot_limit_bytes = (int64_t) engine->options.hot_limit_bytes,
+        .orphans = ARKA_GAUGE(engine, orphans),
+    };
+    /* Out of memory leaves the file gauges at what was counted so far. */
+    ARKA_IGNORE(arka_engine_each_table(engine, (arka_slice){0}, add_files, out, NULL));
+}

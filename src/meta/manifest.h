@@ -1,0 +1,74 @@
+/**
+ * The manifest: which databases, tables, columns and data files there are. SQLite, in WAL mode with
+ * full synchronisation: what a call committed survives power loss. One connection, calls from any thread.
+ * Tables and columns: docs/formats/manifest.md. Errors: ARKA_IO, ARKA_CORRUPT, ARKA_NOMEM.
+ */
+#ifndef ARKA_META_MANIFEST_H
+#define ARKA_META_MANIFEST_H
+
+#include "base/slice.h"
+#include "base/status.h"
+
+typedef struct arka_manifest arka_manifest;
+
+/** Opens or makes the file, and brings an older version of it up to date. A newer one: ARKA_INPUT. */
+ARKA_MUST_USE arka_status arka_manifest_open(const char *path, arka_manifest **out,
+                                             arka_error *err);
+/** NULL is fine. */
+void arka_manifest_close(arka_manifest *manifest);
+ARKA_CLEANUP(arka_manifest, arka_manifest_close)
+
+typedef struct arka_manifest_field {
+    int32_t id; /* from 1 */
+    int32_t since_version;
+    int type; /* arka_type */
+    bool tag;
+    arka_slice name;
+} arka_manifest_field;
+
+typedef struct arka_manifest_file {
+    arka_slice path; /* relative to the engine's base path */
+    int64_t n_rows, n_bytes, time_min, time_max, created_us;
+    int32_t schema_version;
+} arka_manifest_file;
+
+/**
+ * For the start, while no other thread uses the manifest: the callbacks are free to take locks.
+ * Everything, in an order in which each thing's owner comes first: databases, tables, the current
+ * form of each table's fields by id, files by time. Slices live for the call. Stops at a failure.
+ */
+typedef struct arka_manifest_reader {
+    void *context;
+    arka_status (*database)(void *context, int64_t id, arka_slice name, int64_t created_us,
+                            arka_error *err);
+    arka_status (*table)(void *context, int64_t id, int64_t database_id, arka_slice name,
+                         arka_error *err);
+    arka_status (*field)(void *context, int64_t table_id, const arka_manifest_field *field,
+                         arka_error *err);
+    arka_status (*file)(void *context, int64_t table_id, const arka_manifest_file *file,
+                        arka_error *err);
+} arka_manifest_reader;
+ARKA_MUST_USE arka_status arka_manifest_read(arka_manifest *manifest,
+                                             const arka_manifest_reader *reader, arka_error *err);
+
+ARKA_MUST_USE arka_status arka_manifest_add_database(arka_manifest *manifest, arka_slice name,
+                                                     int64_t now_us, int64_t *out_id,
+                                                     arka_error *err);
+/** A table with its first schema (each field's since_version is 1). */
+ARKA_MUST_USE arka_status arka_manifest_add_table(arka_manifest *manifest, int64_t database_id,
+                                                  arka_slice name, int64_t now_us,
+                                                  const arka_manifest_field *fields, int n_fields,
+                                                  int64_t *out_id, arka_error *err);
+/** New fields, and new forms of old ones, of one schema version. */
+ARKA_MUST_USE arka_status arka_manifest_add_fields(arka_manifest *manifest, int64_t table_id,
+                                                   const arka_manifest_field *fields, int n_fields,
+                                                   arka_error *err);
+/** All of them in one transaction. */
+ARKA_MUST_USE arka_status arka_manifest_add_files(arka_manifest *manifest, int64_t table_id,
+                                                  const arka_manifest_file *files, size_t n_files,
+                                                  arka_error *err);
+/** Is the file in? For the one who does not know whether a commit that failed took place. */
+ARKA_MUST_USE arka_status arka_manifest_has_file(arka_manifest *manifest, arka_slice path,
+                                                 bool *out, arka_error *err);
+
+#endif

@@ -1,0 +1,195 @@
+#include "table/registry.h"
+
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/map.h"
+#include "os/thread.h"
+
+enum { MAX_KEY = 256 };
+
+struct arka_database {
+    int64_t id, created_us;
+    char *name;
+    arka_map tables; /* folded name → arka_table */
+};
+
+struct arka_registry {
+    arka_mutex lock;    /* REGISTRY */
+    arka_map databases; /* folded name → arka_database */
+};
+
+arka_status arka_registry_new(arka_registry **out, arka_error *err)
+{
+    arka_registry *registry = arka_calloc(1, sizeof *registry);
+    if (registry == NULL)
+        return arka_fail_nomem(err, "the registry", sizeof *registry);
+    arka_mutex_init(&registry->lock, ARKA_LOCK_REGISTRY);
+    *out = registry;
+    return ARKA_OK;
+}
+
+static void free_database(arka_database *database)
+{
+    size_t at = 0;
+    for (const arka_map_entry *e; (e = arka_map_next(&database->tables, &at)) != NULL;)
+        arka_table_free(e->value);
+    arka_map_fini(&database->tables);
+    arka_free(database->name);
+    arka_free(database);
+}
+
+void arka_registry_free(arka_registry *registry)
+{
+    if (registry == NULL)
+        return;
+    size_t at = 0;
+    for (const arka_map_entry *e; (e = arka_map_next(&registry->databases, &at)) != NULL;)
+        free_database(e->value);
+    arka_map_fini(&registry->databases);
+    arka_mutex_fini(&registry->lock);
+    arka_free(registry);
+}
+
+int64_t arka_database_id(const arka_database *database)
+{
+    return database->id;
+}
+
+const char *arka_database_name(const arka_database *database)
+{
+    return database->name;
+}
+
+int64_t arka_database_created_us(const arka_database *database)
+{
+    return database->created_us;
+}
+
+/* Empty when the name is longer than any that exists. */
+static arka_slice fold(arka_slice name, char key[MAX_KEY])
+{
+    if (name.len > MAX_KEY)
+        return (arka_slice){key, 0};
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char) name.data[i];
+        key[i] = (char) (c >= 'A' && c <= 'Z' ? c | 32 : c);
+    }
+    return (arka_slice){key, name.len};
+}
+
+arka_database *arka_registry_database(arka_registry *registry, arka_slice name)
+{
+    char key[MAX_KEY];
+    arka_slice folded = fold(name, key);
+    arka_mutex_lock(&registry->lock);
+    arka_database *database = arka_map_get(&registry->databases, folded);
+    arka_mutex_unlock(&registry->lock);
+    return database;
+}
+
+arka_table *arka_registry_table(arka_registry *registry, const arka_database *database,
+                                arka_slice name)
+{
+    char key[MAX_KEY];
+    arka_slice folded = fold(name, key);
+    arka_mutex_lock(&registry->lock);
+    arka_table *table = arka_map_get(&database->tables, folded);
+    arka_mutex_unlock(&registry->lock);
+    return table;
+}
+
+arka_status arka_registry_add_database(arka_registry *registry, int64_t id, arka_slice name,
+                                       int64_t created_us, arka_database **out, arka_error *err)
+{
+    arka_database *database = arka_calloc(1, sizeof *database);
+    if (database == NULL || (database->name = arka_strndup(name.data, name.len)) == NULL) {
+        arka_free(database);
+        return arka_fail_nomem(err, "a database", sizeof *database);
+    }
+    database->id = id;
+    database->created_us = created_us;
+    char key[MAX_KEY];
+    arka_slice folded = fold(name, key);
+    arka_mutex_lock(&registry->lock);
+    bool ok = arka_map_put(&registry->databases, folded, database);
+    arka_mutex_unlock(&registry->lock);
+    if (!ok) {
+        free_database(database);
+        return arka_fail_nomem(err, "a database", sizeof *database);
+    }
+    *out = database;
+    return ARKA_OK;
+}
+
+arka_status arka_registry_add_table(arka_registry *registry, arka_database *database,
+                                    arka_table *take_table, arka_error *err)
+{
+    char key[MAX_KEY];
+    arka_slice folded = fold(arka_slice_of(arka_table_name(take_table)), key);
+    arka_mutex_lock(&registry->lock);
+    bool ok = arka_map_put(&database->tables, folded, take_table);
+    arka_mutex_unlock(&registry->lock);
+    if (ok)
+        return ARKA_OK;
+    arka_table_free(take_table);
+    return arka_fail_nomem(err, "a table", folded.len);
+}
+
+static int by_database_name(const void *a, const void *b)
+{
+    const arka_database *const *x = a, *const *y = b;
+    return strcasecmp((*x)->name, (*y)->name);
+}
+
+static int by_table_name(const void *a, const void *b)
+{
+    arka_table *const *x = a, *const *y = b;
+    int order = strcasecmp(arka_table_database(*x), arka_table_database(*y));
+    return order != 0 ? order : strcasecmp(arka_table_name(*x), arka_table_name(*y));
+}
+
+arka_status arka_registry_databases(arka_registry *registry, arka_database_list *out,
+                                    arka_error *err)
+{
+    size_t at = 0;
+    bool ok = true;
+    arka_mutex_lock(&registry->lock);
+    for (const arka_map_entry *e; ok && (e = arka_map_next(&registry->databases, &at)) != NULL;)
+        ok = arka_vec_push(out, e->value);
+    arka_mutex_unlock(&registry->lock);
+    if (!ok)
+        return arka_fail_nomem(err, "a list of databases", out->n * sizeof(void *));
+    if (out->n > 1)
+        qsort(out->items, out->n, sizeof *out->items, by_database_name);
+    return ARKA_OK;
+}
+
+static bool push_tables(const arka_database *database, arka_table_list *out)
+{
+    size_t at = 0;
+    bool ok = true;
+    for (const arka_map_entry *e; ok && (e = arka_map_next(&database->tables, &at)) != NULL;)
+        ok = arka_vec_push(out, e->value);
+    return ok;
+}
+
+arka_status arka_registry_tables(arka_registry *registry, const arka_database *database,
+                                 arka_table_list *out, arka_error *err)
+{
+    size_t at = 0;
+    bool ok = true;
+    arka_mutex_lock(&registry->lock);
+    if (database != NULL)
+        ok = push_tables(database, out);
+    else
+        for (const arka_map_entry *e;
+             ok && (e = arka_map_next(&registry->databases, &at)) != NULL;)
+            ok = push_tables(e->value, out);
+    arka_mutex_unlock(&registry->lock);
+    if (!ok)
+        return arka_fail_nomem(err, "a list of tables", out->n * sizeof(void *));
+    if (out->n > 1)
+        qsort(out->items, out->n, sizeof *out->items, by_table_name);
+    return ARKA_OK;
+}

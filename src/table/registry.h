@@ -1,0 +1,47 @@
+/**
+ * The registry: the databases and their tables, by name (ASCII letters compare without case).
+ * Tables and databases are only ever added, so a pointer from here stays good until the registry
+ * is freed. Any thread.
+ */
+#ifndef ARKA_TABLE_REGISTRY_H
+#define ARKA_TABLE_REGISTRY_H
+
+#include "base/vec.h"
+#include "table/table.h"
+
+typedef struct arka_registry arka_registry;
+typedef struct arka_database arka_database;
+
+ARKA_MUST_USE arka_status arka_registry_new(arka_registry **out, arka_error *err);
+/** Frees its tables too. NULL is fine. */
+void arka_registry_free(arka_registry *registry);
+ARKA_CLEANUP(arka_registry, arka_registry_free)
+
+int64_t arka_database_id(const arka_database *database);
+const char *arka_database_name(const arka_database *database);
+int64_t arka_database_created_us(const arka_database *database);
+
+/** NULL when there is none. */
+arka_database *arka_registry_database(arka_registry *registry, arka_slice name);
+arka_table *arka_registry_table(arka_registry *registry, const arka_database *database,
+                                arka_slice name);
+
+/** The name must be free (the caller serialises additions). */
+ARKA_MUST_USE arka_status arka_registry_add_database(arka_registry *registry, int64_t id,
+                                                     arka_slice name, int64_t created_us,
+                                                     arka_database **out, arka_error *err);
+/** Takes the table, also on failure. */
+ARKA_MUST_USE arka_status arka_registry_add_table(arka_registry *registry,
+                                                  arka_database *database, arka_table *take_table,
+                                                  arka_error *err);
+
+typedef ARKA_VEC(arka_database *) arka_database_list;
+typedef ARKA_VEC(arka_table *) arka_table_list;
+/** Appended, sorted by name; of every database when `database` is NULL (then by database first). */
+ARKA_MUST_USE arka_status arka_registry_databases(arka_registry *registry, arka_database_list *out,
+                                                  arka_error *err);
+ARKA_MUST_USE arka_status arka_registry_tables(arka_registry *registry,
+                                               const arka_database *database,
+                                               arka_table_list *out, arka_error *err);
+
+#endif
