@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""House rules that a machine can see. Each prints `ok NAME` or `not ok NAME` with what it found."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SRC = ROOT / "src"
+
+# A foreign header, and the only folders that may know it.
+CONFINED = {
+    "duckdb.h": {"sql"},
+    "sqlite3.h": {"meta"},
+    "microhttpd.h": {"server"},
+    "jansson.h": {"wire", "sql"},
+    "xxhash.h": {"base"},
+    "zlib.h": {"wire", "columnar", "cli"},
+    "zstd.h": {"wire", "columnar", "cli"},
+}
+# Calls with a better one in base/ or os/.
+BANNED = r"\b(strcpy|strcat|sprintf|strtok|localtime|gmtime|atoi|atol|atof|rand|srand|gets|system)\s*\("
+RAW_MEMORY = r"(?<![\w_])(malloc|calloc|realloc|free)\s*\("
+
+
+def sources(*endings):
+    for path in sorted(SRC.rglob("*")):
+        if path.suffix in endings:
+            yield path
+
+
+def code_of(path):
+    """The text without comments and string literals."""
+    text = path.read_text()
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"', lambda m: "\n" * m[0].count("\n"), text, flags=re.S)
+
+
+def floors():
+    uses = {}
+    for line in (SRC / "CMakeLists.txt").read_text().splitlines():
+        m = re.match(r"arka_folder\((\w+)\s+(?:TOOLBOX\s*)?(?:USES\s+([\w ]+?))?(?:\s+LIBS.*)?\)", line)
+        if m:
+            uses[m[1]] = set((m[2] or "").split())
+    for path in sources(".c", ".h", ".cc", ".def"):
+        folder = path.relative_to(SRC).parts[0]
+        if folder not in uses:
+            yield f"{path.relative_to(ROOT)}: folder {folder} is not in src/CMakeLists.txt"
+            continue
+        for n, line in enumerate(path.read_text().splitlines(), 1):
+            m = re.match(r'\s*#\s*include\s+["<]([\w/.]+)[">]', line)
+            if not m:
+                continue
+            other = m[1].split("/")[0]
+            where = f"{path.relative_to(ROOT)}:{n}"
+            if "/" in m[1] and other in uses and other != folder and other not in uses[folder]:
+                yield f"{where}: {folder} may not include {m[1]}"
+            if m[1].endswith("_priv.h") and other != folder:
+                yield f"{where}: {m[1]} is private to {other}"
+            allowed = CONFINED.get(m[1])
+            if allowed and folder not in allowed:
+                yield f"{where}: only {', '.join(sorted(allowed))} may include {m[1]}"
+
+
+def banned_calls():
+    for path in sources(".c", ".h"):
+        test = path.name.endswith("_test.c")
+        for n, line in enumerate(code_of(path).splitlines(), 1):
+            m = re.search(BANNED, line)
+            if m:
+                yield f"{path.relative_to(ROOT)}:{n}: {m[1]} is banned"
+            m = re.search(RAW_MEMORY, line)
+            if m and not test and path.name != "mem.c" and "->" not in line and "." + m[1] not in line:
+                yield f"{path.relative_to(ROOT)}:{n}: {m[1]} past base/mem.h"
+
+
+def headers_stand_alone():
+    flags = ["-std=gnu17", "-D_GNU_SOURCE", f"-I{SRC}", f"-I{ROOT}/include", f"-I{ROOT}/.deps/duckdb"]
+    for path in sources(".h"):
+        r = subprocess.run(["gcc", "-fsyntax-only", "-x", "c", *flags, str(path)], capture_output=True, text=True)
+        if r.returncode:
+            yield f"{path.relative_to(ROOT)}: {r.stderr.splitlines()[0] if r.stderr else 'does not compile'}"
+
+
+def tracked():
+    out = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True).stdout
+    return [p for p in out.split("\0") if p]
+
+
+def no_machine_paths():
+    # The prefix is put together so that this file does not find itself.
+    pattern = re.compile("/" + r"(work|root|home/\w+)/")
+    for name in tracked():
+        path = ROOT / name
+        if not path.is_file() or path.suffix in (".bin", ".arrows", ".parquet"):
+            continue
+        for n, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+            if pattern.search(line):
+                yield f"{name}:{n}: {line.strip()[:80]}"
+
+
+def no_leftovers():
+    pattern = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b|^\s*#if 0")
+    for path in sources(".c", ".h", ".cc"):
+        for n, line in enumerate(path.read_text().splitlines(), 1):
+            if pattern.search(line):
+                yield f"{path.relative_to(ROOT)}:{n}: {line.strip()[:80]}"
+
+
+def main():
+    failed = 0
+    for check in (floors, banned_calls, headers_stand_alone, no_machine_paths, no_leftovers):
+        found = list(check())
+        print(("not ok " if found else "ok ") + check.__name__)
+        for line in found[:20]:
+            print("    " + line)
+        failed += bool(found)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    sys.exit(main())
