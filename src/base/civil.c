@@ -32,7 +32,8 @@ arka_civil arka_civil_from_us(int64_t us)
 {
     arka_civil c;
     int64_t days = arka_floor_div(us, ARKA_US_PER_DAY);
-    int64_t rest = us - days * ARKA_US_PER_DAY;
+    int64_t rest = us % ARKA_US_PER_DAY; /* not us - days * …, which overflows near INT64_MIN */
+    rest += rest < 0 ? ARKA_US_PER_DAY : 0;
     civil_from_days(days, &c);
     c.micro = (int) (rest % 1000000);
     rest /= 1000000;

@@ -11,6 +11,9 @@
 #define ARKA_US_PER_SECOND INT64_C(1000000)
 #define ARKA_US_PER_HOUR INT64_C(3600000000)
 #define ARKA_US_PER_DAY INT64_C(86400000000)
+/** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z: the times whose year has four digits. */
+#define ARKA_TIME_MIN_US INT64_C(-62135596800000000)
+#define ARKA_TIME_MAX_US INT64_C(253402300799999999)
 
 typedef struct arka_civil {
     int64_t year;

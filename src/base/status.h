@@ -34,10 +34,17 @@ typedef struct arka_error {
 #define ARKA_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /** Write `err` (may be NULL) unless it is set already; returns `code` so that it can end a function. */
-#define arka_fail(err, code, ...) arka_fail_at((err), (code), 0, __FILE__, __LINE__, __VA_ARGS__)
+#define arka_fail(err, code, ...)                                                                  \
+    arka_failed((code), arka_fail_at((err), (code), 0, __FILE__, __LINE__, __VA_ARGS__))
 /** The same with an errno kept beside the sentence; appends ": <strerror>". */
 #define arka_fail_sys(err, code, sys, ...)                                                         \
-    arka_fail_at((err), (code), (sys), __FILE__, __LINE__, __VA_ARGS__)
+    arka_failed((code), arka_fail_at((err), (code), (sys), __FILE__, __LINE__, __VA_ARGS__))
+/* So that the compiler sees which status a failure has, and that it is not ARKA_OK. */
+static inline arka_status arka_failed(arka_status code, arka_status said)
+{
+    (void) said;
+    return code;
+}
 arka_status arka_fail_at(arka_error *err, arka_status code, int sys, const char *file, int line,
                          const char *format, ...) ARKA_PRINTF(6, 7);
 

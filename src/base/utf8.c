@@ -46,3 +46,33 @@ size_t arka_utf8_check(const char *text, size_t n)
     }
     return n;
 }
+
+static bool is_continuation(char c)
+{
+    return ((unsigned char) c & 0xc0) == 0x80;
+}
+
+size_t arka_utf8_cut(const char *text, size_t n, size_t max)
+{
+    if (n <= max)
+        return n;
+    size_t at = max;
+    while (at > 0 && max - at < 3 && is_continuation(text[at]))
+        at--;
+    return is_continuation(text[at]) ? max : at; /* damaged text has no better place */
+}
+
+void arka_utf8_repair(arka_buf *out, arka_slice text)
+{
+    for (size_t at = 0;;) {
+        size_t good = arka_utf8_check(text.data + at, text.len - at);
+        arka_buf_append(out, text.data + at, good);
+        at += good;
+        if (at == text.len)
+            return;
+        arka_buf_literal(out, "\xef\xbf\xbd");
+        do
+            at++;
+        while (at < text.len && is_continuation(text.data[at]));
+    }
+}
