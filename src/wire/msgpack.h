@@ -21,7 +21,7 @@ typedef struct arka_msgpack_options {
  * map, when every member is bad, or when `atomic` and one is; ARKA_NOMEM; ARKA_LIMIT.
  */
 ARKA_MUST_USE arka_status arka_msgpack_decode(const void *body, size_t len,
-                                              const arka_msgpack_options *options,
-                                              arka_writes *out, arka_error *err);
+                                              const arka_msgpack_options *options, arka_writes *out,
+                                              arka_error *err);
 
 #endif

@@ -1,0 +1,199 @@
+/*
+ * What does decoding cost a row, batch allocation included? Four bodies of 1,000 rows; the least of
+ * several rounds, since everything that disturbs a round only makes it longer.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "kit/pack.h"
+#include "wire/msgpack.h"
+
+enum { ROWS = 1000, ROUNDS = 15 };
+
+static const int64_t START_US = INT64_C(1767607200000000);
+static uint64_t state = 88172645463325252u;
+
+static uint64_t random64(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+static double random_unit(void)
+{
+    return (double)(random64() >> 11) * 0x1p-53;
+}
+
+static void column_of_doubles(arka_buf *b, const char *name)
+{
+    pack_str(b, name);
+    pack_array(b, ROWS);
+    for (int i = 0; i < ROWS; i++)
+        pack_f64(b, random_unit() * 100);
+}
+
+static void column_of_times(arka_buf *b)
+{
+    pack_str(b, "time");
+    pack_array(b, ROWS);
+    for (int i = 0; i < ROWS; i++)
+        pack_u64(b, (uint64_t)(START_US + i * 1000));
+}
+
+static void column_of_names(arka_buf *b, const char *name, const char *stem, int n)
+{
+    pack_str(b, name);
+    pack_array(b, ROWS);
+    for (int i = 0; i < ROWS; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%s%02d", stem, (int)(random64() % (unsigned)n));
+        pack_str(b, text);
+    }
+}
+
+static void column_of_ints(arka_buf *b, const char *name, int64_t most)
+{
+    pack_str(b, name);
+    pack_array(b, ROWS);
+    for (int i = 0; i < ROWS; i++)
+        pack_int(b, (int64_t)(random64() % (uint64_t)most));
+}
+
+static void open_columns(arka_buf *b, const char *measurement, uint32_t n)
+{
+    pack_map(b, 2);
+    pack_str(b, "m");
+    pack_str(b, measurement);
+    pack_str(b, "columns");
+    pack_map(b, n);
+}
+
+static void iot(arka_buf *b)
+{
+    open_columns(b, "cpu", 5);
+    column_of_times(b);
+    column_of_names(b, "host", "host", 50);
+    column_of_doubles(b, "value");
+    column_of_doubles(b, "cpu_idle");
+    column_of_doubles(b, "cpu_user");
+}
+
+static void financial(arka_buf *b)
+{
+    open_columns(b, "trades", 10);
+    column_of_times(b);
+    column_of_names(b, "symbol", "SYM", 90);
+    column_of_names(b, "exchange", "X", 12);
+    column_of_doubles(b, "price");
+    column_of_doubles(b, "bid");
+    column_of_doubles(b, "ask");
+    column_of_ints(b, "volume", 100000);
+    column_of_ints(b, "bid_size", 1000);
+    column_of_ints(b, "ask_size", 1000);
+    column_of_ints(b, "trade_id", INT64_C(1) << 40);
+}
+
+static void rows(arka_buf *b)
+{
+    pack_array(b, ROWS);
+    for (int i = 0; i < ROWS; i++) {
+        char host[32];
+        snprintf(host, sizeof host, "host%02d", (int)(random64() % 50));
+        pack_map(b, 4);
+        pack_str(b, "m");
+        pack_str(b, "cpu");
+        pack_str(b, "t");
+        pack_u64(b, (uint64_t)(START_US + i * 1000));
+        pack_str(b, "tags");
+        pack_map(b, 1);
+        pack_str(b, "host");
+        pack_str(b, host);
+        pack_str(b, "fields");
+        pack_map(b, 3);
+        pack_str(b, "value");
+        pack_f64(b, random_unit() * 100);
+        pack_str(b, "cpu_idle");
+        pack_f64(b, random_unit() * 100);
+        pack_str(b, "cpu_user");
+        pack_f64(b, random_unit() * 100);
+    }
+}
+
+/* What a JavaScript client sends: whole numbers as integers, holes, a label that is now a number,
+ * now text. */
+static void mixed(arka_buf *b)
+{
+    open_columns(b, "mixed", 5);
+    column_of_times(b);
+    column_of_names(b, "host", "host", 50);
+    pack_str(b, "usage");
+    pack_array(b, ROWS);
+    for (int i = 0; i < ROWS; i++)
+        random64() % 4 == 0 ? pack_int(b, (int64_t)(random64() % 100))
+                            : pack_f64(b, random_unit() * 100);
+    pack_str(b, "holes");
+    pack_array(b, ROWS);
+    for (int i = 0; i < ROWS; i++)
+        random64() % 2 == 0 ? pack_nil(b) : pack_f64(b, random_unit());
+    pack_str(b, "le");
+    pack_array(b, ROWS);
+    for (int i = 0; i < ROWS; i++)
+        random64() % 8 == 0 ? pack_str(b, "+Inf") : pack_f64(b, (double)(random64() % 1000) / 8);
+}
+
+static double now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static void decode_once(const arka_buf *body)
+{
+    arka_msgpack_options options = {.now_us = START_US};
+    arka_writes writes = {0};
+    arka_error err = {0};
+    if (arka_msgpack_decode(body->data, body->len, &options, &writes, &err) != ARKA_OK ||
+        writes.n_rows != ROWS) {
+        fprintf(stderr, "msgpack_bench: %s\n", err.msg);
+        exit(1);
+    }
+    arka_writes_fini(&writes);
+}
+
+static void measure(const char *name, void (*make)(arka_buf *))
+{
+    arka_buf body = ARKA_BUF_INIT;
+    make(&body);
+    double least = 1e30, most = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        int n = 0;
+        double start = now_ns(), end;
+        do {
+            for (int i = 0; i < 16; i++, n++)
+                decode_once(&body);
+            end = now_ns();
+        } while (end - start < 1e8);
+        double each = (end - start) / n;
+        least = each < least ? each : least;
+        most = each > most ? each : most;
+    }
+    printf("%-10s %7zu bytes  %6.2f ns/row  %7.0f MB/s  (slowest round %.2f ns/row)\n", name,
+           body.len, least / ROWS, (double)body.len / least * 1e3, most / ROWS);
+    arka_buf_fini(&body);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*make)(arka_buf *);
+    } BODIES[] = {{"iot", iot}, {"financial", financial}, {"rows", rows}, {"mixed", mixed}};
+    for (size_t i = 0; i < sizeof BODIES / sizeof *BODIES; i++)
+        if (argc < 2 || strstr(BODIES[i].name, argv[1]) != NULL)
+            measure(BODIES[i].name, BODIES[i].make);
+    return 0;
+}
