@@ -23,12 +23,12 @@ typedef struct row_column {
     arka_slice name; /* in the map's key */
     arka_type type, given;
     bool tag;
-    bool any_null; /* among cells[0..n) */
-    int64_t n_values;
+    bool keyed;      /* a row's key may have a text for it */
     int64_t n;       /* cells filled so far; rows behind it are null */
+    int64_t n_nulls; /* among those n */
     int64_t cap;
     cell *cells;
-    uint8_t *present; /* one byte a cell */
+    uint8_t *present; /* one byte a cell; NULL: all n have a value */
     ARKA_VEC(char) text;
     /* The column before the open row changed its type; dropped when the row closes. */
     cell *before;
@@ -38,9 +38,11 @@ typedef struct row_column {
 
 struct arka_rows {
     bool text_on_conflict;
-    int64_t row;    /* the open row */
-    bool reopened;  /* `row` is an earlier, closed one */
+    int64_t row;   /* the open row */
+    bool reopened; /* `row` is an earlier, closed one */
+    bool retyped;  /* some column has a `before` */
     ARKA_VEC(int64_t) times;
+    ARKA_VEC(const arka_row_key *) keys; /* of the first rows; those behind them have none */
     ARKA_VEC(row_column) columns;
     arka_map by_name; /* lower-case name → index + 1 */
 };
@@ -57,7 +59,7 @@ arka_status arka_rows_new(bool text_on_conflict, arka_rows **out, arka_error *er
 
 static void free_column(row_column *c)
 {
-    arka_free((void *) (uintptr_t) c->name.data);
+    arka_free((void *)(uintptr_t)c->name.data);
     arka_free(c->cells);
     arka_free(c->present);
     arka_free(c->before);
@@ -72,26 +74,32 @@ void arka_rows_free(arka_rows *rows)
         free_column(&rows->columns.items[i]);
     arka_vec_fini(&rows->columns);
     arka_vec_fini(&rows->times);
+    arka_vec_fini(&rows->keys);
     arka_map_fini(&rows->by_name);
     arka_free(rows);
+}
+
+static inline bool has_cell(const row_column *c, int64_t row)
+{
+    return c->present == NULL || c->present[row];
 }
 
 static void fold(arka_slice name, char *out)
 {
     for (size_t i = 0; i < name.len; i++)
-        out[i] = (char) (name.data[i] | ((unsigned char) (name.data[i] - 'A') < 26) << 5);
+        out[i] = (char)(name.data[i] | ((unsigned char)(name.data[i] - 'A') < 26) << 5);
 }
 
 int arka_rows_find(const arka_rows *rows, arka_slice name, int guess)
 {
-    if (guess >= 0 && (size_t) guess < rows->columns.n &&
+    if (guess >= 0 && (size_t)guess < rows->columns.n &&
         arka_slice_eq(rows->columns.items[guess].name, name))
         return guess;
     char key[256];
     if (name.len > sizeof key)
         return -1;
     fold(name, key);
-    return (int) (intptr_t) arka_map_get(&rows->by_name, (arka_slice){key, name.len}) - 1;
+    return (int)(intptr_t)arka_map_get(&rows->by_name, (arka_slice){key, name.len}) - 1;
 }
 
 int arka_rows_column(arka_rows *rows, arka_slice name, bool tag, arka_type given, int guess,
@@ -111,14 +119,14 @@ int arka_rows_column(arka_rows *rows, arka_slice name, bool tag, arka_type given
     char *copy = arka_strndup(name.data, name.len);
     if (copy == NULL || !arka_vec_reserve(&rows->columns, 1) ||
         !arka_map_put(&rows->by_name, (arka_slice){key, name.len},
-                      (void *) (intptr_t) (rows->columns.n + 1))) {
+                      (void *)(intptr_t)(rows->columns.n + 1))) {
         arka_free(copy);
         arka_fail_nomem(err, "a column", name.len);
         return -1;
     }
-    rows->columns.items[rows->columns.n] = (row_column){
-        .name = {copy, name.len}, .type = given, .given = given, .tag = tag};
-    return (int) rows->columns.n++;
+    rows->columns.items[rows->columns.n] =
+        (row_column){.name = {copy, name.len}, .type = given, .given = given, .tag = tag};
+    return (int)rows->columns.n++;
 }
 
 arka_type arka_rows_type(const arka_rows *rows, int column)
@@ -138,60 +146,117 @@ arka_slice arka_rows_name(const arka_rows *rows, int column)
 
 int arka_rows_n_columns(const arka_rows *rows)
 {
-    return (int) rows->columns.n;
+    return (int)rows->columns.n;
 }
 
 int64_t arka_rows_n(const arka_rows *rows)
 {
-    return (int64_t) rows->times.n;
+    return (int64_t)rows->times.n;
+}
+
+int64_t arka_rows_time(const arka_rows *rows, int64_t row)
+{
+    return rows->times.items[row];
 }
 
 bool arka_rows_has(const arka_rows *rows, int column)
 {
     const row_column *c = &rows->columns.items[column];
-    return rows->row < c->n && c->present[rows->row];
+    return rows->row < c->n && has_cell(c, rows->row);
 }
 
-/* Cells up to and with `row` exist; the new ones are null. */
-static bool fill_to(row_column *c, int64_t row)
+arka_put arka_rows_add_key(arka_rows *rows, const arka_row_key *key)
 {
-    if (row < c->n)
-        return true;
-    if (row >= c->cap) {
-        int64_t cap = c->cap ? c->cap * 2 : 64;
-        while (cap <= row)
-            cap *= 2;
-        cell *cells = arka_realloc(c->cells, (size_t) cap * sizeof *cells);
-        if (cells == NULL)
-            return false;
-        c->cells = cells;
-        uint8_t *present = arka_realloc(c->present, (size_t) cap);
+    for (size_t i = 0; i < key->n; i++) {
+        arka_type type = rows->columns.items[key->cells[i].column].type;
+        if (type != ARKA_TYPE_NONE && type != ARKA_VARCHAR)
+            return ARKA_PUT_CONFLICT;
+    }
+    for (size_t i = 0; i < key->n; i++) {
+        row_column *c = &rows->columns.items[key->cells[i].column];
+        c->type = ARKA_VARCHAR;
+        c->tag = c->keyed = true;
+    }
+    return ARKA_PUT_OK;
+}
+
+arka_put arka_rows_put_key(arka_rows *rows, const arka_row_key *key)
+{
+    size_t row = (size_t)rows->row;
+    if (ARKA_UNLIKELY(rows->keys.n < row)) {
+        size_t gap = row - rows->keys.n;
+        if (!arka_vec_reserve(&rows->keys, gap))
+            return ARKA_PUT_NOMEM;
+        memset(rows->keys.items + rows->keys.n, 0, gap * sizeof *rows->keys.items);
+    }
+    rows->keys.n = row;
+    return arka_vec_push(&rows->keys, key) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+}
+
+const arka_row_key *arka_rows_key(const arka_rows *rows, int64_t row)
+{
+    return (size_t)row < rows->keys.n ? rows->keys.items[row] : NULL;
+}
+
+static bool mark_presence(row_column *c)
+{
+    if (c->present == NULL) {
+        c->present = arka_malloc((size_t)c->cap);
+        if (c->present != NULL)
+            memset(c->present, 1, (size_t)c->n);
+    }
+    return c->present != NULL;
+}
+
+static bool make_room(row_column *c, int64_t row)
+{
+    int64_t cap = c->cap ? c->cap * 2 : 64;
+    while (cap <= row)
+        cap *= 2;
+    cell *cells = arka_realloc(c->cells, (size_t)cap * sizeof *cells);
+    if (cells == NULL)
+        return false;
+    c->cells = cells;
+    if (c->present != NULL) {
+        uint8_t *present = arka_realloc(c->present, (size_t)cap);
         if (present == NULL)
             return false;
         c->present = present;
-        c->cap = cap;
     }
+    c->cap = cap;
+    return true;
+}
+
+static bool put_slow(row_column *c, int64_t row, cell v)
+{
+    if (row >= c->cap && !make_room(c, row))
+        return false;
     if (row > c->n) {
-        memset(&c->cells[c->n], 0, (size_t) (row - c->n) * sizeof *c->cells);
-        memset(&c->present[c->n], 0, (size_t) (row - c->n));
-        c->any_null = true;
+        if (!mark_presence(c))
+            return false;
+        size_t gap = (size_t)(row - c->n);
+        memset(&c->cells[c->n], 0, gap * sizeof *c->cells);
+        memset(&c->present[c->n], 0, gap);
+        c->n_nulls += row - c->n;
+        c->n = row;
     }
-    c->present[row] = 0;
-    c->n = row + 1;
+    if (row == c->n)
+        c->n++;
+    else
+        c->n_nulls -= !has_cell(c, row);
+    c->cells[row] = v;
+    if (c->present != NULL)
+        c->present[row] = 1;
     return true;
 }
 
 static inline bool put_cell(arka_rows *rows, row_column *c, cell v)
 {
-    if (ARKA_UNLIKELY(rows->row != c->n || rows->row >= c->cap) && !fill_to(c, rows->row))
-        return false;
-    if (rows->row == c->n) {
-        c->present[rows->row] = 0;
-        c->n++;
-    }
-    c->n_values += !c->present[rows->row];
-    c->present[rows->row] = 1;
-    c->cells[rows->row] = v;
+    int64_t row = rows->row;
+    if (ARKA_UNLIKELY(row != c->n || row >= c->cap || c->present != NULL))
+        return put_slow(c, row, v);
+    c->cells[row] = v;
+    c->n = row + 1;
     return true;
 }
 
@@ -199,7 +264,7 @@ static bool append_text(row_column *c, arka_slice v, cell *out)
 {
     if (v.len > INT32_MAX - c->text.n || !arka_vec_reserve(&c->text, v.len))
         return false;
-    *out = (cell){.text = {(uint32_t) c->text.n, (uint32_t) v.len}};
+    *out = (cell){.text = {(uint32_t)c->text.n, (uint32_t)v.len}};
     if (v.len > 0)
         memcpy(c->text.items + c->text.n, v.data, v.len);
     c->text.n += v.len;
@@ -207,26 +272,27 @@ static bool append_text(row_column *c, arka_slice v, cell *out)
 }
 
 /* Keep the cells as they are now, so that dropping the open row can bring them back. */
-static bool remember(row_column *c)
+static bool remember(arka_rows *rows, row_column *c)
 {
     if (c->before != NULL)
         return true;
-    c->before = arka_malloc((size_t) c->n * sizeof *c->before);
+    rows->retyped = true;
+    c->before = arka_malloc((size_t)c->n * sizeof *c->before);
     if (c->before == NULL)
         return false;
     if (c->n > 0)
-        memcpy(c->before, c->cells, (size_t) c->n * sizeof *c->before);
+        memcpy(c->before, c->cells, (size_t)c->n * sizeof *c->before);
     c->before_n = c->n;
     c->before_type = c->type;
     return true;
 }
 
-static bool widen_to_double(row_column *c)
+static bool widen_to_double(arka_rows *rows, row_column *c)
 {
-    if (!remember(c))
+    if (!remember(rows, c))
         return false;
     for (int64_t i = 0; i < c->n; i++)
-        c->cells[i].f64 = (double) c->cells[i].i64;
+        c->cells[i].f64 = (double)c->cells[i].i64;
     c->type = ARKA_DOUBLE;
     return true;
 }
@@ -242,17 +308,18 @@ static size_t cell_text(arka_type type, cell v, char out[ARKA_TIME_TEXT])
     return arka_format_i64(out, v.i64);
 }
 
-static bool turn_into_text(row_column *c)
+static bool turn_into_text(arka_rows *rows, row_column *c)
 {
-    if (!remember(c))
+    if (!remember(rows, c))
         return false;
     for (int64_t i = 0; i < c->n; i++) {
         char text[ARKA_TIME_TEXT];
-        size_t n = c->present[i] ? cell_text(c->type, c->cells[i], text) : 0;
-        if (c->present[i] && n == 0) {
+        size_t n = has_cell(c, i) ? cell_text(c->type, c->cells[i], text) : 0;
+        if (has_cell(c, i) && n == 0) {
+            if (!mark_presence(c))
+                return false;
             c->present[i] = 0;
-            c->any_null = true;
-            c->n_values--;
+            c->n_nulls++;
         }
         if (!append_text(c, (arka_slice){text, n}, &c->cells[i]))
             return false;
@@ -269,7 +336,7 @@ static arka_put put_as_text(arka_rows *rows, row_column *c, arka_type type, cell
     if (n == 0)
         return ARKA_PUT_OK; /* NaN in a text column is null */
     return append_text(c, (arka_slice){text, n}, &ref) && put_cell(rows, c, ref) ? ARKA_PUT_OK
-                                                                               : ARKA_PUT_NOMEM;
+                                                                                 : ARKA_PUT_NOMEM;
 }
 
 /* The value's type is not the column's. */
@@ -280,14 +347,14 @@ static arka_put put_other(arka_rows *rows, row_column *c, arka_type type, cell v
         return put_cell(rows, c, v) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
     }
     if (type == ARKA_BIGINT && c->type == ARKA_DOUBLE)
-        return put_cell(rows, c, (cell){.f64 = (double) v.i64}) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+        return put_cell(rows, c, (cell){.f64 = (double)v.i64}) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
     if (type == ARKA_DOUBLE && c->type == ARKA_BIGINT)
-        return widen_to_double(c) && put_cell(rows, c, v) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+        return widen_to_double(rows, c) && put_cell(rows, c, v) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
     if (c->type == ARKA_VARCHAR)
         return put_as_text(rows, c, type, v);
     if (!rows->text_on_conflict || c->given != ARKA_TYPE_NONE)
         return ARKA_PUT_CONFLICT;
-    return turn_into_text(c) ? put_as_text(rows, c, type, v) : ARKA_PUT_NOMEM;
+    return turn_into_text(rows, c) ? put_as_text(rows, c, type, v) : ARKA_PUT_NOMEM;
 }
 
 arka_put arka_rows_put_bool(arka_rows *rows, int column, bool v)
@@ -325,19 +392,20 @@ arka_put arka_rows_put_text(arka_rows *rows, int column, arka_slice v)
             c->type = ARKA_VARCHAR;
         else if (!rows->text_on_conflict || c->given != ARKA_TYPE_NONE)
             return ARKA_PUT_CONFLICT;
-        else if (!turn_into_text(c))
+        else if (!turn_into_text(rows, c))
             return ARKA_PUT_NOMEM;
     }
     cell put;
     return append_text(c, v, &put) && put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
 }
 
-static void forget_before(row_column *c)
+static void forget_before(arka_rows *rows)
 {
-    if (ARKA_UNLIKELY(c->before != NULL)) {
-        arka_free(c->before);
-        c->before = NULL;
+    for (size_t i = 0; rows->retyped && i < rows->columns.n; i++) {
+        arka_free(rows->columns.items[i].before);
+        rows->columns.items[i].before = NULL;
     }
+    rows->retyped = false;
 }
 
 bool arka_rows_end(arka_rows *rows, int64_t time_us)
@@ -346,10 +414,27 @@ bool arka_rows_end(arka_rows *rows, int64_t time_us)
         arka_rows_cancel(rows);
         return false;
     }
-    for (size_t i = 0; i < rows->columns.n; i++)
-        forget_before(&rows->columns.items[i]);
+    forget_before(rows);
     rows->row++;
     return true;
+}
+
+static void restore_before(row_column *c)
+{
+    if (c->n > c->before_n) {
+        c->n_nulls -= c->n - c->before_n;
+        c->n = c->before_n;
+    }
+    if (c->n > 0)
+        memcpy(c->cells, c->before, (size_t)c->n * sizeof *c->cells);
+    /* Presence is as before but for NaN cells that text dropped: those were numbers. */
+    if (c->before_type == ARKA_DOUBLE && c->type == ARKA_VARCHAR)
+        for (int64_t r = 0; r < c->n; r++)
+            if (!has_cell(c, r) && isnan(c->cells[r].f64)) {
+                c->present[r] = 1;
+                c->n_nulls--;
+            }
+    c->type = c->before_type;
 }
 
 void arka_rows_cancel(arka_rows *rows)
@@ -357,27 +442,17 @@ void arka_rows_cancel(arka_rows *rows)
     for (size_t i = 0; i < rows->columns.n; i++) {
         row_column *c = &rows->columns.items[i];
         if (c->n > rows->row) {
-            c->n_values -= c->present[rows->row];
+            c->n_nulls -= !has_cell(c, rows->row);
             c->n = rows->row;
         }
-        if (c->before != NULL) {
-            /* Presence is as before but for NaN cells that text dropped: those were numbers. */
-            if (c->n > c->before_n)
-                c->n = c->before_n;
-            if (c->n > 0)
-                memcpy(c->cells, c->before, (size_t) c->n * sizeof *c->cells);
-            if (c->before_type == ARKA_DOUBLE && c->type == ARKA_VARCHAR)
-                for (int64_t r = 0; r < c->n; r++)
-                    if (!c->present[r] && isnan(c->cells[r].f64)) {
-                        c->present[r] = 1;
-                        c->n_values++;
-                    }
-            c->type = c->before_type;
-            forget_before(c);
-        }
-        if (c->n_values == 0)
+        if (c->before != NULL)
+            restore_before(c);
+        if (c->n == c->n_nulls && !c->keyed)
             c->type = c->given;
     }
+    if (rows->keys.n > (size_t)rows->row)
+        rows->keys.n = (size_t)rows->row;
+    forget_before(rows);
 }
 
 void arka_rows_reopen(arka_rows *rows, int64_t row)
@@ -389,10 +464,75 @@ void arka_rows_reopen(arka_rows *rows, int64_t row)
 
 void arka_rows_close_again(arka_rows *rows)
 {
-    for (size_t i = 0; i < rows->columns.n; i++)
-        forget_before(&rows->columns.items[i]);
-    rows->row = (int64_t) rows->times.n;
+    forget_before(rows);
+    rows->row = (int64_t)rows->times.n;
     rows->reopened = false;
+}
+
+/* The text of a row's key in that column, or NULL. *hint: where the last key had it. */
+static inline const arka_slice *key_text(const arka_rows *rows, int column, int64_t row,
+                                         size_t *hint)
+{
+    const arka_row_key *key = arka_rows_key(rows, row);
+    if (key == NULL)
+        return NULL;
+    if (ARKA_LIKELY(*hint < key->n && key->cells[*hint].column == column))
+        return &key->cells[*hint].text;
+    for (size_t i = 0; i < key->n; i++)
+        if (key->cells[i].column == column) {
+            *hint = i;
+            return &key->cells[i].text;
+        }
+    return NULL;
+}
+
+/* The text of a row, from its key or its own cell; data is NULL where it has none. */
+static inline arka_slice row_text(const arka_rows *rows, int column, int64_t row, size_t *hint)
+{
+    const row_column *c = &rows->columns.items[column];
+    const arka_slice *shared = c->keyed ? key_text(rows, column, row, hint) : NULL;
+    if (shared != NULL)
+        return *shared;
+    if (row >= c->n || !has_cell(c, row))
+        return (arka_slice){NULL, 0};
+    text_ref ref = c->cells[row].text;
+    return (arka_slice){ref.len > 0 ? c->text.items + ref.at : "", ref.len};
+}
+
+static arka_status seal_keyed(arka_block *block, int col, const arka_rows *rows, int column,
+                              arka_error *err)
+{
+    int64_t n_rows = arka_rows_n(rows);
+    int32_t *offsets = arka_block_values(block, col);
+    size_t hint = 0, total = 0;
+    int64_t n_nulls = 0;
+    for (int64_t row = 0; row < n_rows; row++) {
+        arka_slice text = row_text(rows, column, row, &hint);
+        n_nulls += text.data == NULL;
+        total += text.len;
+        if (total > INT32_MAX)
+            return arka_fail(err, ARKA_LIMIT, "the texts of column '%.*s' are larger than 2 GiB",
+                             ARKA_FMT(rows->columns.items[column].name));
+        offsets[row + 1] = (int32_t)total;
+    }
+    char *to = arka_block_text_reserve(block, col, total);
+    if (to == NULL)
+        return arka_fail_nomem(err, "a text column", total);
+    for (int64_t row = 0; row < n_rows; row++) {
+        arka_slice text = row_text(rows, column, row, &hint);
+        if (text.len > 0)
+            memcpy(to, text.data, text.len);
+        to += text.len;
+    }
+    arka_block_text_advance(block, col, total);
+    if (n_nulls == n_rows)
+        arka_block_drop_last(block); /* only a row that was dropped had that key */
+    for (int64_t row = 0; n_nulls > 0 && row < n_rows; row++)
+        if (row_text(rows, column, row, &hint).data == NULL) {
+            ARKA_TRY(arka_block_set_null(block, col, row, err));
+            n_nulls--;
+        }
+    return ARKA_OK;
 }
 
 static arka_status seal_text(arka_block *block, int col, const row_column *c, int64_t n_rows,
@@ -401,8 +541,9 @@ static arka_status seal_text(arka_block *block, int col, const row_column *c, in
     size_t total = 0;
     bool in_order = true;
     for (int64_t i = 0; i < c->n; i++) {
-        in_order &= c->cells[i].text.len == 0 || c->cells[i].text.at == total;
-        total += c->present[i] ? c->cells[i].text.len : 0;
+        text_ref ref = c->cells[i].text; /* of length 0 where there is none */
+        in_order &= ref.len == 0 || ref.at == total;
+        total += ref.len;
     }
     char *to = arka_block_text_reserve(block, col, total);
     if (to == NULL)
@@ -412,11 +553,10 @@ static arka_status seal_text(arka_block *block, int col, const row_column *c, in
         memcpy(to, c->text.items, total);
     int32_t at = 0;
     for (int64_t i = 0; i < c->n; i++) {
-        if (c->present[i]) {
-            if (!in_order && c->cells[i].text.len > 0)
-                memcpy(to + at, c->text.items + c->cells[i].text.at, c->cells[i].text.len);
-            at += (int32_t) c->cells[i].text.len;
-        }
+        text_ref ref = c->cells[i].text;
+        if (!in_order && ref.len > 0)
+            memcpy(to + at, c->text.items + ref.at, ref.len);
+        at += (int32_t)ref.len;
         offsets[i + 1] = at;
     }
     for (int64_t i = c->n; i < n_rows; i++)
@@ -425,23 +565,27 @@ static arka_status seal_text(arka_block *block, int col, const row_column *c, in
     return ARKA_OK;
 }
 
-static arka_status seal_column(arka_block *block, const row_column *c, int64_t n_rows,
+static arka_status seal_column(arka_block *block, const arka_rows *rows, int column,
                                arka_error *err)
 {
+    const row_column *c = &rows->columns.items[column];
+    int64_t n_rows = arka_rows_n(rows);
     int col;
     ARKA_TRY(arka_block_add(block, c->name, c->type, c->tag, &col, err));
+    if (c->keyed)
+        return seal_keyed(block, col, rows, column, err);
     if (c->type == ARKA_VARCHAR) {
         ARKA_TRY(seal_text(block, col, c, n_rows, err));
     } else if (c->type == ARKA_BOOLEAN) {
         uint8_t *bits = arka_block_values(block, col);
         for (int64_t i = 0; i < c->n; i++)
-            bits[i >> 3] |= (uint8_t) ((c->present[i] && c->cells[i].i64) << (i & 7));
+            bits[i >> 3] |= (uint8_t)((has_cell(c, i) && c->cells[i].i64) << (i & 7));
     } else {
         cell *to = arka_block_values(block, col);
-        memcpy(to, c->cells, (size_t) c->n * sizeof *to);
-        memset(to + c->n, 0, (size_t) (n_rows - c->n) * sizeof *to);
+        memcpy(to, c->cells, (size_t)c->n * sizeof *to);
+        memset(to + c->n, 0, (size_t)(n_rows - c->n) * sizeof *to);
     }
-    for (int64_t i = 0; c->any_null && i < c->n; i++)
+    for (int64_t i = 0; c->n_nulls > 0 && i < c->n; i++)
         if (!c->present[i])
             ARKA_TRY(arka_block_set_null(block, col, i, err));
     for (int64_t i = c->n; i < n_rows; i++)
@@ -449,22 +593,36 @@ static arka_status seal_column(arka_block *block, const row_column *c, int64_t n
     return ARKA_OK;
 }
 
+/* About the bytes of the column's buffers; texts of keys by their first rows. */
+static size_t guess_bytes(const arka_rows *rows, int column)
+{
+    enum { SAMPLE = 64 };
+    const row_column *c = &rows->columns.items[column];
+    size_t n_rows = (size_t)arka_rows_n(rows), hint = 0, sampled = 0, n = 0;
+    for (; c->keyed && n < SAMPLE && n < n_rows; n++)
+        sampled += row_text(rows, column, (int64_t)n, &hint).len;
+    return n_rows * (c->type == ARKA_VARCHAR ? 4 : 8) + n_rows / 8 + c->text.n +
+           (n > 0 ? sampled * n_rows / n * 9 / 8 : 0) + 64;
+}
+
 arka_status arka_rows_seal(arka_rows *take_rows, arka_batch **out, arka_error *err)
 {
     ARKA_AUTO(arka_rows) rows = take_rows;
     int64_t n_rows = arka_rows_n(rows);
     ARKA_CHECK(n_rows > 0 && !rows->reopened);
-    size_t hint = (size_t) n_rows * 8;
+    size_t hint = (size_t)n_rows * 8;
     for (size_t i = 0; i < rows->columns.n; i++)
-        hint += (size_t) n_rows * 8 + rows->columns.items[i].text.n + 64;
+        hint += guess_bytes(rows, (int)i);
     ARKA_AUTO(arka_block) block = NULL;
     ARKA_TRY(arka_block_new(n_rows, hint, &block, err));
     int col;
-    ARKA_TRY(arka_block_add(block, ARKA_SLICE(ARKA_TIME_COLUMN), ARKA_TIMESTAMPTZ, false, &col,
-                            err));
-    memcpy(arka_block_values(block, col), rows->times.items, (size_t) n_rows * 8);
-    for (size_t i = 0; i < rows->columns.n; i++)
-        if (rows->columns.items[i].n_values > 0)
-            ARKA_TRY(seal_column(block, &rows->columns.items[i], n_rows, err));
+    ARKA_TRY(
+        arka_block_add(block, ARKA_SLICE(ARKA_TIME_COLUMN), ARKA_TIMESTAMPTZ, false, &col, err));
+    memcpy(arka_block_values(block, col), rows->times.items, (size_t)n_rows * 8);
+    for (size_t i = 0; i < rows->columns.n; i++) {
+        const row_column *c = &rows->columns.items[i];
+        if (c->keyed || c->n > c->n_nulls)
+            ARKA_TRY(seal_column(block, rows, (int)i, err));
+    }
     return arka_block_seal(arka_take(block), 0, out, err);
 }

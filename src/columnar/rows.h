@@ -49,7 +49,30 @@ arka_put arka_rows_put_i64(arka_rows *rows, int column, int64_t v);
 arka_put arka_rows_put_f64(arka_rows *rows, int column, double v);
 /** The bytes are copied. */
 arka_put arka_rows_put_text(arka_rows *rows, int column, arka_slice v);
-/** Does the open row have a value there? */
+/**
+ * Texts that many rows have together: the tags of a series. Given to a row by one pointer instead
+ * of a copy a column.
+ */
+typedef struct arka_row_key {
+    size_t n;
+    struct {
+        int column;
+        arka_slice text;
+    } cells[]; /* distinct columns */
+} arka_row_key;
+
+/**
+ * Make a key known, before the first row that has it: its columns become tags of type VARCHAR. It
+ * is borrowed until the rows are sealed or freed, and must not change. ARKA_PUT_CONFLICT: one of
+ * its columns has another type; nothing was done. Dropping that row does not undo this.
+ */
+arka_put arka_rows_add_key(arka_rows *rows, const arka_row_key *key);
+/** The open row has that key. Where a column has both, the key's text counts. */
+arka_put arka_rows_put_key(arka_rows *rows, const arka_row_key *key);
+/** Of a closed row, or NULL. */
+const arka_row_key *arka_rows_key(const arka_rows *rows, int64_t row);
+
+/** Does the open row have a value there (keys apart)? */
 bool arka_rows_has(const arka_rows *rows, int column);
 
 /** Close the open row. false: out of memory (the row is dropped). */
@@ -58,6 +81,8 @@ bool arka_rows_end(arka_rows *rows, int64_t time_us);
 void arka_rows_cancel(arka_rows *rows);
 /** Closed rows. */
 int64_t arka_rows_n(const arka_rows *rows);
+/** The time of a closed row. */
+int64_t arka_rows_time(const arka_rows *rows, int64_t row);
 
 /**
  * Merge two points of one series and time: open the closed `row` again, in place of a new row,
@@ -66,7 +91,8 @@ int64_t arka_rows_n(const arka_rows *rows);
 void arka_rows_reopen(arka_rows *rows, int64_t row);
 void arka_rows_close_again(arka_rows *rows);
 
-/** Takes `rows` whatever happens; at least one closed row. Columns without any value are left out. */
+/** Takes `rows` whatever happens; at least one closed row. Columns without any value are left out.
+ */
 ARKA_MUST_USE arka_status arka_rows_seal(arka_rows *take_rows, arka_batch **out, arka_error *err);
 
 #endif
