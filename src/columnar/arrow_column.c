@@ -379,12 +379,8 @@ arka_status arka_arrow__texts(const arka_arrow_field *field, const arka_arrow_ar
                          ARKA_FMT(field->name), arka_arrow_type_name(field->type));
     ARKA_TRY(check_buffers(&s));
     ARKA_TRY(check_text(&s));
-    for (int64_t row = 0; row < array->n_rows; row++) {
+    for (int64_t row = 0; row < array->n_rows; row++)
         texts[row] = plain_text(&s, NULL, row);
-        /* an empty text is not null, wherever its bytes would be */
-        if (texts[row].data == NULL && !is_null(&s, row))
-            texts[row].data = "";
-    }
     return ARKA_OK;
 }
 

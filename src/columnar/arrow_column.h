@@ -6,7 +6,10 @@
 #include "columnar/arrow.h"
 #include "columnar/block.h"
 
-/** How much of a buffer is there. A C data producer does not say: SIZE_MAX, its word is taken. */
+/**
+ * A buffer and how much of it is there. A C data producer does not say: SIZE_MAX, its word is
+ * taken. `data` is not NULL, even with n == 0.
+ */
 typedef struct arka_arrow_buffer {
     const uint8_t *data;
     size_t n;
@@ -15,7 +18,7 @@ typedef struct arka_arrow_buffer {
 typedef struct arka_arrow_array {
     int64_t n_rows;
     int64_t offset;             /* rows to pass over in every buffer */
-    arka_arrow_buffer validity; /* data NULL: no nulls */
+    arka_arrow_buffer validity; /* data NULL after all: no nulls */
     arka_arrow_buffer values;   /* fixed width values, bits, or offsets */
     arka_arrow_buffer bytes;    /* what the offsets point into */
 } arka_arrow_array;

@@ -298,3 +298,33 @@ TEST(what_cannot_be_held_is_refused_by_name)
     p.array.null_count = 1;
     expect_refused(&p, "nulls of its own");
 }
+
+TEST(failed_allocations_leave_nothing_behind)
+{
+    arka_batch *batch = kit_sample_batch(10, 3);
+    for (long n = 1;; n++) {
+        arka_error err = {0};
+        struct ArrowArray array;
+        struct ArrowSchema schema;
+        kit_fail_allocation(n, false);
+        arka_status status = arka_cdata_export_batch(batch, &array, &err);
+        if (status == ARKA_OK) {
+            status = arka_cdata_export_schema(batch, &schema, &err);
+            if (status == ARKA_OK) {
+                arka_batch *back = NULL;
+                status = arka_cdata_import(&array, &schema, 0, &back, &err);
+                arka_batch_unref(back);
+                schema.release(&schema);
+            }
+            array.release(&array);
+        }
+        kit_fail_allocation(0, false);
+        assert_int_equal(refs(batch), 1);
+        if (status == ARKA_OK) {
+            assert_true(n > 16);
+            break;
+        }
+        assert_int_equal(status, ARKA_NOMEM);
+    }
+    arka_batch_unref(batch);
+}

@@ -440,6 +440,59 @@ TEST(dictionaries_grow_and_are_replaced)
     }
 }
 
+TEST(null_values_of_a_dictionary_are_null_rows)
+{
+    const arka_arrow_dictionary encoding = {.id = 9, .index = ARKA_ARROW_INT8};
+    const arka_arrow_field field = {
+        .name = ARKA_SLICE("d"), .type = ARKA_ARROW_UTF8, .dictionary = &encoding};
+    const int32_t offsets[] = {0, 1, 1, 1};
+    const uint8_t validity = 5;
+    const int8_t indices[] = {2, 1, 0};
+    const arka_ipc_node node = {3, 1};
+    const arka_ipc_buffer buffers[] = {{&validity, 1}, {offsets, sizeof offsets}, {"a", 1}};
+    const arka_ipc_columns values = {3, &node, 1, buffers, 3};
+    arka_error err = {0};
+    ARKA_AUTO_VALUE(arka_buf) out = ARKA_BUF_INIT;
+    ARKA_AUTO(arka_batch) batch = NULL;
+    arka_ipc_write_schema(&field, 1, no_pairs, no_pairs, &out);
+    arka_ipc_write_dictionary(9, false, &values, NULL, &out);
+    put_indices(&out, indices, 3);
+    ASSERT_OK(read_one(&out, NULL, &batch, &err));
+    kit_check_batch(batch);
+    assert_int_equal(batch->columns[0].n_nulls, 1);
+    assert_false(arka_column_is_null(&batch->columns[0], 0)); /* empty is not null */
+    assert_true(arka_column_is_null(&batch->columns[0], 1));
+    assert_true(arka_slice_eq(arka_column_text(&batch->columns[0], 2), ARKA_SLICE("a")));
+}
+
+TEST(dictionaries_that_cannot_be_read_are_refused)
+{
+    const arka_arrow_dictionary encoding = {.id = 9, .index = ARKA_ARROW_INT8};
+    const arka_arrow_dictionary other = {.id = 10, .index = ARKA_ARROW_INT8};
+    arka_arrow_field field = {
+        .name = ARKA_SLICE("d"), .type = ARKA_ARROW_INT64, .dictionary = &encoding};
+    const int32_t ab[] = {0, 1, 2};
+    const int8_t indices[] = {0};
+    arka_error err = {0};
+    ARKA_AUTO_VALUE(arka_buf) out = ARKA_BUF_INIT;
+    ARKA_AUTO(arka_batch) batch = NULL;
+    arka_ipc_write_schema(&field, 1, no_pairs, no_pairs, &out);
+    put_dictionary(&out, false, 2, ab, "ab", ARKA_IPC_PLAIN);
+    ASSERT_FAILS(read_one(&out, NULL, &batch, &err), ARKA_INPUT,
+                 "column 'd': a dictionary of Int64 values, only texts are read");
+    field.type = ARKA_ARROW_UTF8;
+    field.dictionary = &other;
+    arka_buf_clear(&out);
+    arka_ipc_write_schema(&field, 1, no_pairs, no_pairs, &out);
+    put_dictionary(&out, false, 2, ab, "ab", ARKA_IPC_PLAIN);
+    ASSERT_FAILS(read_one(&out, NULL, &batch, &err), ARKA_INPUT, "no column uses dictionary 9");
+    arka_buf_clear(&out);
+    arka_ipc_write_schema(&field, 1, no_pairs, no_pairs, &out);
+    put_indices(&out, indices, 1);
+    ASSERT_FAILS(read_one(&out, NULL, &batch, &err), ARKA_INPUT,
+                 "column 'd', row 0: index 0 into a dictionary of 0 values");
+}
+
 TEST(many_small_dictionaries_do_not_use_the_limit_up)
 {
     const arka_arrow_dictionary encoding = {.id = 9, .index = ARKA_ARROW_INT8};
@@ -520,15 +573,86 @@ TEST(fields_nest_to_the_limit_and_all_are_counted)
                  "more than 63 columns");
 }
 
-TEST(running_out_of_memory_is_remembered_by_the_buffer)
+/* --- out of memory ------------------------------------------------------------------------------
+ */
+
+static arka_status read_through(const arka_buf *stream, int *n_batches, arka_error *err)
+{
+    ARKA_AUTO(arka_ipc_reader) reader = NULL;
+    *n_batches = 0;
+    ARKA_TRY(arka_ipc_reader_new(slice_of(stream), 0, NULL, &reader, err));
+    for (;;) {
+        ARKA_AUTO(arka_batch) batch = NULL;
+        ARKA_TRY(arka_ipc_reader_next(reader, 0, &batch, err));
+        if (batch == NULL)
+            return ARKA_OK;
+        ++*n_batches;
+    }
+}
+
+/* Fails the n-th allocation of reading, n = 1, 2, 3 …, until the reading succeeds. */
+static void sweep_reading(const arka_buf *stream, int expected)
+{
+    for (int for_good = 0; for_good < 2; for_good++) {
+        for (long n = 1;; n++) {
+            arka_error err = {0};
+            int n_batches;
+            kit_fail_allocation(n, for_good);
+            arka_status status = read_through(stream, &n_batches, &err);
+            kit_fail_allocation(0, false);
+            if (status == ARKA_OK) {
+                assert_int_equal(n_batches, expected);
+                assert_true(n > 5);
+                break;
+            }
+            assert_int_equal(status, ARKA_NOMEM);
+            assert_non_null(strstr(err.msg, "out of memory"));
+        }
+    }
+}
+
+TEST(reading_survives_every_failed_allocation)
+{
+    const arka_arrow_dictionary encoding = {.id = 9, .index = ARKA_ARROW_INT8};
+    const arka_arrow_field field = {
+        .name = ARKA_SLICE("d"), .type = ARKA_ARROW_UTF8, .dictionary = &encoding};
+    const int32_t ab[] = {0, 1, 2};
+    const int8_t indices[] = {1};
+    ARKA_AUTO(arka_batch) batch = kit_sample_batch(1000, 3);
+    ARKA_AUTO_VALUE(arka_buf) out = ARKA_BUF_INIT;
+    write_stream(&out, batch, 2, ARKA_IPC_ZSTD);
+    sweep_reading(&out, 2);
+    arka_buf_clear(&out);
+    write_stream(&out, batch, 2, ARKA_IPC_LZ4_FRAME);
+    sweep_reading(&out, 2);
+    arka_buf_clear(&out);
+    arka_ipc_write_schema(&field, 1, no_pairs, no_pairs, &out);
+    put_dictionary(&out, false, 2, ab, "ab", ARKA_IPC_ZSTD);
+    put_indices(&out, indices, 1);
+    sweep_reading(&out, 1);
+}
+
+TEST(writing_remembers_every_failed_allocation)
 {
     ARKA_AUTO(arka_batch) batch = kit_sample_batch(100, 3);
-    arka_buf out = ARKA_BUF_INIT;
-    out.failed = true;
-    arka_ipc_options options = {.codec = ARKA_IPC_ZSTD};
-    arka_ipc_write_arka_schema(batch, no_pairs, no_pairs, &out);
-    arka_ipc_write_arka_batch(batch, NULL, &out);
-    arka_ipc_write_arka_batch(batch, &options, &out);
-    assert_true(out.failed);
-    arka_buf_fini(&out);
+    for (int codec = 0; codec < 3; codec++) {
+        ARKA_AUTO_VALUE(arka_buf) good = ARKA_BUF_INIT;
+        write_stream(&good, batch, 3, (arka_ipc_codec)codec);
+        for (long n = 1;; n++) {
+            const arka_ipc_options options = {.codec = (arka_ipc_codec)codec};
+            ARKA_AUTO_VALUE(arka_buf) out = ARKA_BUF_INIT;
+            kit_fail_allocation(n, false);
+            arka_ipc_write_arka_schema(batch, no_pairs, no_pairs, &out);
+            for (int i = 0; i < 3; i++)
+                arka_ipc_write_arka_batch(batch, &options, &out);
+            arka_ipc_write_eos(&out);
+            kit_fail_allocation(0, false);
+            if (!out.failed) {
+                assert_int_equal(out.len, good.len);
+                assert_memory_equal(out.data, good.data, good.len);
+                assert_true(n > 3);
+                break;
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 #include "kit/kit.h"
 
 #include <ftw.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,7 +21,8 @@ uint64_t kit_random(void)
 {
     if (seed == 0) {
         const char *given = getenv("ARKA_SEED");
-        seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u + (uint64_t)getpid();
+        seed = given ? strtoull(given, NULL, 0)
+                     : (uint64_t)time(NULL) * 2654435761u + (uint64_t)getpid();
         seed |= 1;
         print_message("seed: ARKA_SEED=0x%llx\n", (unsigned long long)seed);
     }
@@ -28,6 +30,48 @@ uint64_t kit_random(void)
     seed ^= seed >> 7;
     seed ^= seed << 17;
     return seed * 0x2545f4914f6cdd1dull;
+}
+
+/* The linker sends every call of another file to these (--wrap, cmake/folders.cmake). */
+void *__real_arka_malloc(size_t n_bytes);
+void *__real_arka_calloc(size_t n, size_t n_bytes);
+void *__real_arka_realloc(void *old, size_t n_bytes);
+void *__wrap_arka_malloc(size_t n_bytes);
+void *__wrap_arka_calloc(size_t n, size_t n_bytes);
+void *__wrap_arka_realloc(void *old, size_t n_bytes);
+
+static atomic_long allocations_left; /* 0: nothing fails */
+static bool fail_for_good;
+
+void kit_fail_allocation(long n, bool for_good)
+{
+    fail_for_good = for_good;
+    atomic_store(&allocations_left, n);
+}
+
+static bool allocation_fails(void)
+{
+    long left = atomic_load(&allocations_left);
+    if (left == 0)
+        return false;
+    if (left > 1 || !fail_for_good)
+        atomic_store(&allocations_left, left - 1);
+    return left == 1;
+}
+
+void *__wrap_arka_malloc(size_t n_bytes)
+{
+    return allocation_fails() ? NULL : __real_arka_malloc(n_bytes);
+}
+
+void *__wrap_arka_calloc(size_t n, size_t n_bytes)
+{
+    return allocation_fails() ? NULL : __real_arka_calloc(n, n_bytes);
+}
+
+void *__wrap_arka_realloc(void *old, size_t n_bytes)
+{
+    return allocation_fails() ? NULL : __real_arka_realloc(old, n_bytes);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)

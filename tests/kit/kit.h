@@ -53,6 +53,12 @@ void kit_register(const char *name, void (*run)(void **state));
 /** Repeatable randomness; the seed is printed once (ARKA_SEED sets it). */
 uint64_t kit_random(void);
 
+/**
+ * Make the n-th allocation from now on fail (1: the next one), and all after it when `for_good`.
+ * A sweep over n = 1, 2, 3 … ends with the first n at which the operation succeeds. 0: none fails.
+ */
+void kit_fail_allocation(long n, bool for_good);
+
 /** A directory of this test process, emptied and removed at exit. */
 const char *kit_tmpdir(void);
 
