@@ -169,14 +169,18 @@ arka_status arka_engine_snapshot(arka_engine *engine, arka_slice database, arka_
 }
 
 arka_type arka_engine_column_type(arka_engine *engine, arka_slice database, arka_slice table,
-                                  arka_slice column)
+                                  arka_slice column, bool *tag)
 {
     arka_table *t;
     if (find_table(engine, database, table, &t, NULL) != ARKA_OK)
         return ARKA_TYPE_NONE;
     ARKA_AUTO(arka_schema) schema = arka_table_schema(t);
     int f = arka_schema_find(schema, column);
-    return f < 0 ? ARKA_TYPE_NONE : schema->fields[f].type;
+    if (f < 0)
+        return ARKA_TYPE_NONE;
+    if (tag != NULL && schema->fields[f].tag)
+        *tag = true;
+    return schema->fields[f].type;
 }
 
 static arka_status show_database(arka_engine *engine, arka_database *database,

@@ -90,9 +90,12 @@ uint64_t arka_engine_catalog_version(arka_engine *engine);
 ARKA_MUST_USE arka_status arka_engine_snapshot(arka_engine *engine, arka_slice database,
                                                arka_slice table, arka_snapshot **out,
                                                arka_error *err);
-/** The type of a column of a table, or ARKA_TYPE_NONE: for the line-protocol parser. */
+/**
+ * The type of a column of a table, or ARKA_TYPE_NONE: for the line-protocol parser. *tag (may be
+ * NULL) is set when it is a tag, else left as it is.
+ */
 arka_type arka_engine_column_type(arka_engine *engine, arka_slice database, arka_slice table,
-                                  arka_slice column);
+                                  arka_slice column, bool *tag);
 
 /* ---- writes ---- */
 

@@ -116,7 +116,7 @@ TEST(schemas_evolve_with_stable_ids)
     assert_int_equal(s->hot[3].column_of_field[2], 1);
     assert_int_equal(s->hot[3].batch->columns[1].type, ARKA_DOUBLE);
     assert_int_equal(arka_engine_column_type(e, ARKA_SLICE("default"), ARKA_SLICE("m"),
-                                             ARKA_SLICE("A")),
+                                             ARKA_SLICE("A"), NULL),
                      ARKA_DOUBLE);
     arka_snapshot_unref(s);
     ASSERT_OK(arka_engine_close(e, &err));
