@@ -20,6 +20,12 @@ bool arka_name_eq(arka_slice a, arka_slice b)
            (memcmp(a.data, b.data, a.len) == 0 || strncasecmp(a.data, b.data, a.len) == 0);
 }
 
+void arka_name_fold(arka_slice name, char *out)
+{
+    for (size_t i = 0; i < name.len; i++)
+        out[i] = (char)(name.data[i] | ((unsigned char)(name.data[i] - 'A') < 26) << 5);
+}
+
 int arka_batch_find(const arka_batch *batch, arka_slice name)
 {
     for (int i = 0; i < batch->n_columns; i++)

@@ -14,21 +14,23 @@
 enum {
     ARKA_MSGPACK_MAX_COLUMNS = 4096,        /* of one measurement in one body */
     ARKA_MSGPACK_MAX_GROUP_COLUMNS = 65536, /* of all row maps in one body together */
-    ARKA_MSGPACK_MAX_DEPTH = 128,           /* what options.max_depth may ask for */
+    ARKA_MSGPACK_MAX_NAME = 255,
+    ARKA_MSGPACK_MAX_DEPTH = 128, /* what options.max_depth may ask for */
 };
 
 /** A row map's value, checked and ready to be put. */
 typedef struct arka_msgpack_cell {
-    int column;
+    int column;               /* of the group, or -1: a new one, called … */
+    size_t name_at, name_len; /* … in decoder.text */
+    bool tag;
     arka_msgpack_kind kind; /* BOOL, INT, FLOAT or TEXT */
-    bool made;              /* TEXT: at `made_at` of decoder.text instead of `text.data` */
     union {
         bool boolean;
         int64_t i64;
         double f64;
         struct {
-            arka_slice text;
-            size_t made_at;
+            arka_slice text; /* in the body; or data is NULL and it stands … */
+            size_t text_at;  /* … in decoder.text */
         };
     };
 } arka_msgpack_cell;
@@ -40,7 +42,7 @@ typedef struct arka_msgpack_group {
     int64_t member;         /* the first */
     int64_t attempt;        /* row maps so far, refused ones included */
     int64_t n_cells;        /* attempt x columns: what the batch may grow to */
-    ARKA_VEC(int64_t) seen; /* a column: the last attempt that had it */
+    ARKA_VEC(int64_t) seen; /* per column: the last attempt that had it */
 } arka_msgpack_group;
 
 typedef struct arka_msgpack_decoder {
@@ -57,6 +59,7 @@ typedef struct arka_msgpack_decoder {
     ARKA_VEC(arka_msgpack_group) groups;
     arka_map group_by_name; /* index + 1 */
     size_t last_group;
+    arka_map new_names; /* of the row map at hand: folded name → index of its cell + 1 */
     int64_t n_cells, n_group_columns;
 } arka_msgpack_decoder;
 
@@ -98,10 +101,18 @@ ARKA_MUST_USE arka_status arka_msgpack__column(arka_msgpack_decoder *dec, arka_b
 ARKA_MUST_USE arka_status arka_msgpack__columns(arka_msgpack_decoder *dec, arka_batch **out,
                                                 arka_error *err);
 
-/** One row map into its group. ARKA_INPUT: refused, and no group has changed that one can see. */
+/** One row map into its group. ARKA_INPUT: refused, and it left no trace. */
 ARKA_MUST_USE arka_status arka_msgpack__row(arka_msgpack_decoder *dec,
                                             const arka_msgpack_record *record, int64_t member,
                                             arka_error *err);
+/** The group of that measurement, made if need be. Valid until the next call. */
+ARKA_MUST_USE arka_status arka_msgpack__find_group(arka_msgpack_decoder *dec,
+                                                   arka_slice measurement, int64_t member,
+                                                   arka_msgpack_group **out, arka_error *err);
+/** May the group's next row add that many columns? ARKA_LIMIT. */
+ARKA_MUST_USE arka_status arka_msgpack__check_group(arka_msgpack_decoder *dec,
+                                                    arka_msgpack_group *g, int n_new,
+                                                    arka_error *err);
 /** The groups as writes. */
 ARKA_MUST_USE arka_status arka_msgpack__seal_groups(arka_msgpack_decoder *dec, arka_error *err);
 void arka_msgpack__free_groups(arka_msgpack_decoder *dec);

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 
 #include "base/number.h"
 #include "wire/msgpack_priv.h"
@@ -6,160 +7,142 @@
 
 /*
  * A row map is read in two steps: all of it is checked and its values noted down, then they are
- * put. So a refused row map leaves no value behind, and a put fails for want of memory only: the
- * columns have no type given, so whatever comes they can become text.
+ * put. So a refused row map leaves no trace, not even a column, and a put fails for want of memory
+ * only: the columns have no type given, so whatever comes they can become text.
  */
 typedef struct row {
     arka_msgpack_decoder *dec;
-    size_t group; /* index: groups may move */
-    int guess;    /* the column that came next last time */
+    arka_msgpack_group *group;
+    int guess; /* the column that came next last time */
+    int n_new; /* columns that the group has not */
 } row;
-
-static arka_msgpack_group *group_of(const row *w)
-{
-    return &w->dec->groups.items[w->group];
-}
 
 static arka_msgpack_reader reader_at(const arka_msgpack_decoder *dec, const uint8_t *at)
 {
     return (arka_msgpack_reader){at, dec->in.end, dec->in.begin};
 }
 
-static arka_status add_group(arka_msgpack_decoder *dec, arka_slice measurement, int64_t member,
-                             arka_error *err)
+/* Among the columns that this row map would add: the cell's index + 1, or 0. */
+static intptr_t find_new(const row *w, arka_slice name)
 {
-    ARKA_TRY(arka_name_check_measurement(measurement, err));
-    char *name = arka_arena_text(&dec->out->arena, measurement);
-    if (name == NULL || !arka_vec_reserve(&dec->groups, 1) ||
-        !arka_map_put(&dec->group_by_name, measurement, (void *)(intptr_t)(dec->groups.n + 1)))
-        return arka_fail_nomem(err, "a measurement", measurement.len);
-    arka_msgpack_group g = {.measurement = {name, measurement.len}, .member = member};
-    ARKA_TRY(arka_rows_new(true, &g.rows, err));
-    dec->groups.items[dec->groups.n++] = g;
-    return ARKA_OK;
+    char key[ARKA_MSGPACK_MAX_NAME];
+    if (w->n_new == 0 || name.len > sizeof key)
+        return 0;
+    arka_name_fold(name, key);
+    return (intptr_t)arka_map_get(&w->dec->new_names, (arka_slice){key, name.len});
 }
 
-static arka_status find_group(arka_msgpack_decoder *dec, arka_slice measurement, int64_t member,
-                              size_t *out, arka_error *err)
+/* Has this row map a value for that column? *tag: is it a tag, here or in an earlier one? */
+static bool is_taken(const row *w, arka_slice name, bool *tag)
 {
-    /* Mostly the same as for the row map before. */
-    if (dec->groups.n > 0 &&
-        arka_slice_eq(dec->groups.items[dec->last_group].measurement, measurement)) {
-        *out = dec->last_group;
-        return ARKA_OK;
+    const arka_msgpack_group *g = w->group;
+    int column = arka_rows_find(g->rows, name, w->guess);
+    if (column >= 0) {
+        *tag = arka_rows_is_tag(g->rows, column);
+        return g->seen.items[column] == g->attempt;
     }
-    intptr_t found = (intptr_t)arka_map_get(&dec->group_by_name, measurement);
-    if (found == 0) {
-        ARKA_TRY(add_group(dec, measurement, member, err));
-        found = (intptr_t)dec->groups.n;
-    }
-    *out = dec->last_group = (size_t)found - 1;
+    intptr_t found = find_new(w, name);
+    *tag = found != 0 && w->dec->cells.items[found - 1].tag;
+    return found != 0;
+}
+
+static arka_status add_new(row *w, arka_slice name, arka_msgpack_cell *cell, arka_error *err)
+{
+    char key[ARKA_MSGPACK_MAX_NAME];
+    if (arka_name_eq(name, ARKA_SLICE(ARKA_TIME_COLUMN)))
+        return arka_fail(err, ARKA_INPUT, "'time' may not be the name of a tag or a field");
+    ARKA_TRY(arka_column_name_check(name, err));
+    arka_name_fold(name, key);
+    arka_buf *made = &w->dec->text;
+    cell->column = -1;
+    cell->name_at = made->len;
+    cell->name_len = name.len;
+    arka_buf_slice(made, name);
+    if (made->failed || !arka_map_put(&w->dec->new_names, (arka_slice){key, name.len},
+                                      (void *)(intptr_t)(w->dec->cells.n + 1)))
+        return arka_fail_nomem(err, "a column", name.len);
+    w->n_new++;
     return ARKA_OK;
 }
 
-/* Columns that refused row maps brought count too: they take memory until the group is sealed. */
-static arka_status note_new_columns(row *w, arka_error *err)
+/* Begin the cell of column `name`, which the next note_… completes. */
+static arka_status claim(row *w, arka_slice name, bool tag, arka_msgpack_cell *cell,
+                         arka_error *err)
 {
-    arka_msgpack_group *g = group_of(w);
-    size_t n = (size_t)arka_rows_n_columns(g->rows);
-    for (; g->seen.n < n; w->dec->n_group_columns++)
-        if (!arka_vec_push(&g->seen, 0))
-            return arka_fail_nomem(err, "a column", sizeof *g->seen.items);
-    if (n > ARKA_MSGPACK_MAX_COLUMNS)
-        return arka_fail(err, ARKA_LIMIT,
-                         "row maps of measurement '%.*s' have more than %d columns in one body",
-                         ARKA_FMT(g->measurement), ARKA_MSGPACK_MAX_COLUMNS);
-    if (w->dec->n_group_columns > ARKA_MSGPACK_MAX_GROUP_COLUMNS)
-        return arka_fail(err, ARKA_LIMIT,
-                         "row maps of one body have more than %d columns over all measurements",
-                         ARKA_MSGPACK_MAX_GROUP_COLUMNS);
-    return ARKA_OK;
-}
-
-static arka_status claim_column(row *w, arka_slice name, bool tag, int *out, arka_error *err)
-{
-    arka_msgpack_group *g = group_of(w);
-    int column = arka_rows_column(g->rows, name, tag, ARKA_TYPE_NONE, w->guess, err);
-    if (column < 0)
-        return err->code;
-    if ((size_t)column >= g->seen.n)
-        ARKA_TRY(note_new_columns(w, err));
-    if (g->seen.items[column] == g->attempt)
+    arka_msgpack_group *g = w->group;
+    bool is_tag;
+    *cell = (arka_msgpack_cell){.column = arka_rows_find(g->rows, name, w->guess), .tag = tag};
+    if (is_taken(w, name, &is_tag))
         return arka_fail(err, ARKA_INPUT, "column '%.*s' is there twice",
                          ARKA_FMT(arka_msgpack__shown(name)));
-    g->seen.items[column] = g->attempt;
-    w->guess = column + 1;
-    *out = column;
+    if (cell->column < 0)
+        return add_new(w, name, cell, err);
+    g->seen.items[cell->column] = g->attempt;
+    w->guess = cell->column + 1;
     return ARKA_OK;
-}
-
-static bool is_claimed(const row *w, arka_slice name)
-{
-    const arka_msgpack_group *g = group_of(w);
-    int column = arka_rows_find(g->rows, name, w->guess);
-    return column >= 0 && g->seen.items[column] == g->attempt;
 }
 
 /* A field that is called like a tag is stored as name_value. */
-static arka_status claim_field(row *w, arka_slice name, int *out, arka_error *err)
+static arka_status claim_field(row *w, arka_slice name, arka_msgpack_cell *cell, arka_error *err)
 {
-    enum { LONGEST = 255 };
     static const char SUFFIX[] = "_value";
-    const arka_rows *rows = group_of(w)->rows;
-    int column = arka_rows_find(rows, name, w->guess);
-    if (column < 0 || !arka_rows_is_tag(rows, column))
-        return claim_column(w, name, false, out, err);
-    char
-        longer[LONGEST + sizeof SUFFIX]; /* there is a column of that name, so it is not too long */
+    char longer[ARKA_MSGPACK_MAX_NAME + sizeof SUFFIX];
+    bool is_tag;
+    is_taken(w, name, &is_tag);
+    if (!is_tag)
+        return claim(w, name, false, cell, err);
+    /* There is a column of that name, so it is not too long. */
     memcpy(longer, name.data, name.len);
     memcpy(longer + name.len, SUFFIX, sizeof SUFFIX - 1);
-    return claim_column(w, (arka_slice){longer, name.len + sizeof SUFFIX - 1}, false, out, err);
+    return claim(w, (arka_slice){longer, name.len + sizeof SUFFIX - 1}, false, cell, err);
 }
 
-static arka_status note_cell(row *w, arka_msgpack_cell cell, arka_error *err)
+static arka_status note_cell(row *w, const arka_msgpack_cell *cell, arka_error *err)
 {
-    if (!arka_vec_push(&w->dec->cells, cell))
-        return arka_fail_nomem(err, "a row", sizeof cell);
+    if (!arka_vec_push(&w->dec->cells, *cell))
+        return arka_fail_nomem(err, "a row", sizeof *cell);
     return ARKA_OK;
 }
 
 /* Text of whatever token; `r` moves past a nested one. */
 static arka_status note_as_text(row *w, arka_msgpack_reader *r, const arka_msgpack_token *t,
-                                int column, arka_error *err)
+                                arka_msgpack_cell *cell, arka_error *err)
 {
     arka_buf *made = &w->dec->text;
-    arka_msgpack_cell cell = {.column = column, .kind = ARKA_MSGPACK_TEXT, .made = true};
     bool null;
-    cell.made_at = made->len;
+    cell->kind = ARKA_MSGPACK_TEXT;
+    cell->text = (arka_slice){NULL, 0};
+    cell->text_at = made->len;
     ARKA_TRY(arka_msgpack__text(r, t, w->dec->options.max_depth, made, &null, err));
-    cell.text.len = made->len - cell.made_at;
-    return null ? ARKA_OK : note_cell(w, cell, err);
+    cell->text.len = made->len - cell->text_at;
+    return note_cell(w, cell, err);
 }
 
-static arka_status note_string(row *w, arka_slice text, int column, arka_error *err)
+static arka_status note_string(row *w, arka_slice text, arka_msgpack_cell *cell, arka_error *err)
 {
     if (!arka_utf8_valid(text.data, text.len))
         return arka_fail(err, ARKA_INPUT, "string is not UTF-8");
-    return note_cell(
-        w, (arka_msgpack_cell){.column = column, .kind = ARKA_MSGPACK_TEXT, .text = text}, err);
+    cell->kind = ARKA_MSGPACK_TEXT;
+    cell->text = text;
+    return note_cell(w, cell, err);
 }
 
 static arka_status note_value(row *w, arka_msgpack_reader *r, const arka_msgpack_token *t,
-                              int column, arka_error *err)
+                              arka_msgpack_cell *cell, arka_error *err)
 {
-    arka_msgpack_cell cell = {.column = column, .kind = t->kind};
+    cell->kind = t->kind;
     switch (t->kind) {
     case ARKA_MSGPACK_BOOL:
-        cell.boolean = t->boolean;
+        cell->boolean = t->boolean;
         return note_cell(w, cell, err);
     case ARKA_MSGPACK_INT:
-        cell.i64 = t->i64;
+        cell->i64 = t->i64;
         return note_cell(w, cell, err);
     case ARKA_MSGPACK_FLOAT:
-        cell.f64 = t->f64;
+        cell->f64 = t->f64;
         return note_cell(w, cell, err);
     case ARKA_MSGPACK_TEXT:
-        return note_string(w, t->bytes, column, err);
+        return note_string(w, t->bytes, cell, err);
     case ARKA_MSGPACK_NIL:
     case ARKA_MSGPACK_UINT:
     case ARKA_MSGPACK_ARRAY:
@@ -167,25 +150,25 @@ static arka_status note_value(row *w, arka_msgpack_reader *r, const arka_msgpack
     case ARKA_MSGPACK_EXT:
         break;
     }
-    return note_as_text(w, r, t, column, err);
+    return note_as_text(w, r, t, cell, err);
 }
 
-/* One entry of `tags` or `fields`; a nil is as good as no entry. */
+/* One entry of `tags` or `fields`; what is null is as good as no entry. */
 static arka_status read_entry(row *w, arka_msgpack_reader *r, arka_slice name, bool tag,
                               arka_error *err)
 {
     arka_msgpack_token t;
-    int column;
+    arka_msgpack_cell cell;
     ARKA_TRY(arka_msgpack_take(r, &t, err));
-    if (t.kind == ARKA_MSGPACK_NIL)
+    if (t.kind == ARKA_MSGPACK_NIL || (tag && t.kind == ARKA_MSGPACK_FLOAT && !isfinite(t.f64)))
         return ARKA_OK;
     if (tag)
-        ARKA_TRY(claim_column(w, name, true, &column, err));
+        ARKA_TRY(claim(w, name, true, &cell, err));
     else
-        ARKA_TRY(claim_field(w, name, &column, err));
-    arka_status status = !tag                          ? note_value(w, r, &t, column, err)
-                         : t.kind == ARKA_MSGPACK_TEXT ? note_string(w, t.bytes, column, err)
-                                                       : note_as_text(w, r, &t, column, err);
+        ARKA_TRY(claim_field(w, name, &cell, err));
+    arka_status status = !tag                          ? note_value(w, r, &t, &cell, err)
+                         : t.kind == ARKA_MSGPACK_TEXT ? note_string(w, t.bytes, &cell, err)
+                                                       : note_as_text(w, r, &t, &cell, err);
     if (status == ARKA_INPUT)
         arka_error_prefix(err, "%s '%.*s': ", tag ? "tag" : "field",
                           ARKA_FMT(arka_msgpack__shown(name)));
@@ -232,31 +215,42 @@ static arka_status read_compact(row *w, const uint8_t *at, uint32_t *n, arka_err
     return ARKA_OK;
 }
 
+static arka_status note_host_number(row *w, const arka_msgpack_token *t, arka_msgpack_cell *cell,
+                                    arka_error *err)
+{
+    arka_buf *made = &w->dec->text;
+    cell->kind = ARKA_MSGPACK_TEXT;
+    cell->text = (arka_slice){NULL, 0};
+    cell->text_at = made->len;
+    if (t->kind == ARKA_MSGPACK_INT)
+        arka_buf_printf(made, "host_%" PRId64, t->i64);
+    else
+        arka_buf_printf(made, "host_%" PRIu64, t->u64);
+    cell->text.len = made->len - cell->text_at;
+    return made->failed ? arka_fail_nomem(err, "a text", made->len) : note_cell(w, cell, err);
+}
+
 /* `h` becomes the tag host, unless `tags` has one. */
 static arka_status read_host(row *w, const uint8_t *at, arka_error *err)
 {
     arka_msgpack_reader r = reader_at(w->dec, at);
     arka_msgpack_token t;
+    arka_msgpack_cell cell;
     arka_slice name = ARKA_SLICE("host");
-    int column;
+    bool is_tag;
     ARKA_TRY(arka_msgpack_take(&r, &t, err));
-    if (t.kind == ARKA_MSGPACK_NIL || is_claimed(w, name))
+    if (t.kind == ARKA_MSGPACK_NIL || is_taken(w, name, &is_tag))
         return ARKA_OK;
     if (t.kind != ARKA_MSGPACK_TEXT && t.kind != ARKA_MSGPACK_INT && t.kind != ARKA_MSGPACK_UINT)
         return arka_fail(err, ARKA_INPUT, "'h' is %s, expected a string or an integer",
                          arka_msgpack_kind_name(t.kind));
-    ARKA_TRY(claim_column(w, name, true, &column, err));
-    if (t.kind == ARKA_MSGPACK_TEXT)
-        return note_string(w, t.bytes, column, err);
-    arka_buf *made = &w->dec->text;
-    arka_msgpack_cell cell = {.column = column, .kind = ARKA_MSGPACK_TEXT, .made = true};
-    cell.made_at = made->len;
-    if (t.kind == ARKA_MSGPACK_INT)
-        arka_buf_printf(made, "host_%" PRId64, t.i64);
-    else
-        arka_buf_printf(made, "host_%" PRIu64, t.u64);
-    cell.text.len = made->len - cell.made_at;
-    return made->failed ? arka_fail_nomem(err, "a text", made->len) : note_cell(w, cell, err);
+    ARKA_TRY(claim(w, name, true, &cell, err));
+    if (t.kind != ARKA_MSGPACK_TEXT)
+        return note_host_number(w, &t, &cell, err);
+    arka_status status = note_string(w, t.bytes, &cell, err);
+    if (status == ARKA_INPUT)
+        arka_error_prefix(err, "'h': ");
+    return status;
 }
 
 static arka_status read_time(row *w, const uint8_t *at, int64_t *us, arka_error *err)
@@ -271,97 +265,71 @@ static arka_status read_time(row *w, const uint8_t *at, int64_t *us, arka_error 
     return status;
 }
 
-/*
- * Absent cells are stored too, so many columns of few values each could make much out of a small
- * body. A dense body never has more cells than bytes; sparse ones get room up to a point.
- */
-static arka_status check_cells(row *w, arka_error *err)
+static arka_status read_values(row *w, const arka_msgpack_record *record, arka_error *err)
 {
-    const int64_t FREE = 4 << 20, SPARSE_MOST = 64 << 20;
-    arka_msgpack_group *g = group_of(w);
-    int64_t n_cells = g->attempt * arka_rows_n_columns(g->rows);
-    int64_t body = w->dec->in.end - w->dec->in.begin;
-    int64_t limit = 4 * body < SPARSE_MOST ? 4 * body : SPARSE_MOST;
-    limit = limit > body ? limit : body;
-    limit = limit > FREE ? limit : FREE;
-    w->dec->n_cells += n_cells - g->n_cells;
-    g->n_cells = n_cells;
-    if (w->dec->n_cells > limit)
-        return arka_fail(err, ARKA_LIMIT,
-                         "row maps of this body make more than %" PRId64
-                         " cells (rows x columns, most of them empty): send it in parts",
-                         limit);
+    uint32_t n_tags = 0, n_fields = 0;
+    if (record->tags != NULL)
+        ARKA_TRY(read_entries(w, record->tags, true, &n_tags, err));
+    if (record->h != NULL)
+        ARKA_TRY(read_host(w, record->h, err));
+    if (record->fields != NULL)
+        ARKA_TRY(read_entries(w, record->fields, false, &n_fields, err));
+    if (record->f != NULL)
+        ARKA_TRY(read_compact(w, record->f, &n_fields, err));
+    if (n_fields == 0)
+        return arka_fail(err, ARKA_INPUT, "record has no fields");
     return ARKA_OK;
 }
 
-static arka_put put_cell(row *w, const arka_msgpack_cell *cell)
+static arka_put put_value(row *w, int column, const arka_msgpack_cell *cell)
 {
-    arka_rows *rows = group_of(w)->rows;
+    arka_rows *rows = w->group->rows;
     if (cell->kind == ARKA_MSGPACK_FLOAT)
-        return arka_rows_put_f64(rows, cell->column, cell->f64);
+        return arka_rows_put_f64(rows, column, cell->f64);
     if (cell->kind == ARKA_MSGPACK_INT)
-        return arka_rows_put_i64(rows, cell->column, cell->i64);
+        return arka_rows_put_i64(rows, column, cell->i64);
     if (cell->kind == ARKA_MSGPACK_BOOL)
-        return arka_rows_put_bool(rows, cell->column, cell->boolean);
+        return arka_rows_put_bool(rows, column, cell->boolean);
     arka_slice text = cell->text;
-    if (cell->made)
-        text.data = w->dec->text.data + cell->made_at;
-    return arka_rows_put_text(rows, cell->column, text);
+    if (text.data == NULL)
+        text.data = w->dec->text.data + cell->text_at;
+    return arka_rows_put_text(rows, column, text);
+}
+
+static arka_status put_cell(row *w, const arka_msgpack_cell *cell, arka_error *err)
+{
+    int column = cell->column;
+    if (column < 0) {
+        arka_slice name = {w->dec->text.data + cell->name_at, cell->name_len};
+        column = arka_rows_column(w->group->rows, name, cell->tag, ARKA_TYPE_NONE, -1, err);
+        if (column < 0 || !arka_vec_push(&w->group->seen, 0))
+            return arka_fail_nomem(err, "a column", name.len);
+    }
+    if (put_value(w, column, cell) != ARKA_PUT_OK)
+        return arka_fail_nomem(err, "a row", sizeof *cell);
+    return ARKA_OK;
 }
 
 arka_status arka_msgpack__row(arka_msgpack_decoder *dec, const arka_msgpack_record *record,
                               int64_t member, arka_error *err)
 {
     row w = {.dec = dec};
-    uint32_t n_fields = 0;
     int64_t time_us = dec->options.now_us;
     ARKA_TRY(arka_msgpack__check_rows(dec, 1, err));
-    ARKA_TRY(find_group(dec, record->measurement, member, &w.group, err));
-    group_of(&w)->attempt++;
+    ARKA_TRY(arka_msgpack__find_group(dec, record->measurement, member, &w.group, err));
+    w.group->attempt++;
     dec->cells.n = 0;
     arka_buf_clear(&dec->text);
+    if (dec->new_names.n > 0)
+        arka_map_fini(&dec->new_names);
     if (record->t != NULL)
         ARKA_TRY(read_time(&w, record->t, &time_us, err));
-    if (record->tags != NULL)
-        ARKA_TRY(read_entries(&w, record->tags, true, &(uint32_t){0}, err));
-    if (record->h != NULL)
-        ARKA_TRY(read_host(&w, record->h, err));
-    if (record->fields != NULL)
-        ARKA_TRY(read_entries(&w, record->fields, false, &n_fields, err));
-    if (record->f != NULL)
-        ARKA_TRY(read_compact(&w, record->f, &n_fields, err));
-    if (n_fields == 0)
-        return arka_fail(err, ARKA_INPUT, "record has no fields");
-    ARKA_TRY(check_cells(&w, err));
+    ARKA_TRY(read_values(&w, record, err));
+    ARKA_TRY(arka_msgpack__check_group(dec, w.group, w.n_new, err));
     for (size_t i = 0; i < dec->cells.n; i++)
-        if (put_cell(&w, &dec->cells.items[i]) != ARKA_PUT_OK)
-            return arka_fail_nomem(err, "a row", dec->cells.n);
-    if (!arka_rows_end(group_of(&w)->rows, time_us))
+        ARKA_TRY(put_cell(&w, &dec->cells.items[i], err));
+    if (!arka_rows_end(w.group->rows, time_us))
         return arka_fail_nomem(err, "a row", dec->cells.n);
     dec->n_rows++;
     return ARKA_OK;
-}
-
-arka_status arka_msgpack__seal_groups(arka_msgpack_decoder *dec, arka_error *err)
-{
-    for (size_t i = 0; i < dec->groups.n; i++) {
-        arka_msgpack_group *g = &dec->groups.items[i];
-        if (arka_rows_n(g->rows) == 0)
-            continue;
-        arka_batch *batch;
-        ARKA_TRY(arka_rows_seal(arka_take(g->rows), &batch, err));
-        ARKA_TRY(arka_msgpack__add_write(dec, g->measurement, batch, g->member, err));
-    }
-    return ARKA_OK;
-}
-
-void arka_msgpack__free_groups(arka_msgpack_decoder *dec)
-{
-    for (size_t i = 0; i < dec->groups.n; i++) {
-        arka_rows_free(dec->groups.items[i].rows);
-        arka_vec_fini(&dec->groups.items[i].seen);
-    }
-    arka_vec_fini(&dec->groups);
-    arka_vec_fini(&dec->cells);
-    arka_map_fini(&dec->group_by_name);
 }

@@ -130,7 +130,7 @@ TEST(bad_rows_are_refused)
         {"{m:x,tags:{5:a},fields:{v:1}}", "a name in 'tags' is an integer, expected a string"},
         {"{m:x,fields:{nil:1}}", "a name in 'fields' is nil, expected a string"},
         {"{m:x,h:1.5,fields:{v:1}}", "'h' is a float, expected a string or an integer"},
-        {"{m:x,h:'\xff',fields:{v:1}}", "string is not UTF-8"},
+        {"{m:x,h:'\xff',fields:{v:1}}", "'h': string is not UTF-8"},
         {"{m:x,fields:{v:1,V:2}}", "column 'V' is there twice"},
         {"{m:x,tags:{v:1,v:2},fields:{a:1}}", "column 'v' is there twice"},
         {"{m:x,fields:{v:'\xc3'}}", "field 'v': string is not UTF-8"},
@@ -169,6 +169,13 @@ TEST(a_refused_row_leaves_no_trace_in_its_batch)
                    "{m:a,t:3,fields:{u:3}}]",
                    "a@0{time TIMESTAMPTZ 1000000 3000000; u BIGINT 1 3}\n"
                    "!1 a: column 'w' is there twice");
+}
+
+TEST(a_refused_row_makes_no_columns_and_no_tags)
+{
+    ASSERT_OUTCOME("[{m:a,t:1,tags:{v:x},fields:{n:1,n:2}},{m:a,t:2,fields:{v:1}}]",
+                   "a@0{time TIMESTAMPTZ 2000000; v BIGINT 1}\n"
+                   "!0 a: column 'n' is there twice");
 }
 
 TEST(sparse_rows_may_not_make_much_out_of_little)

@@ -311,3 +311,41 @@ TEST(damage_at_every_byte_is_survived)
         arka_buf_fini(&body);
     }
 }
+
+/* Rows that came out when the n-th allocation failed; -1: the call said NOMEM and left nothing. */
+static int64_t rows_with_failure(const arka_buf *body, long n, bool for_good)
+{
+    arka_msgpack_options options = {0};
+    arka_writes writes = {0};
+    arka_error err = {0};
+    kit_fail_allocation(n, for_good);
+    arka_status status = arka_msgpack_decode(body->data, body->len, &options, &writes, &err);
+    kit_fail_allocation(0, false);
+    int64_t n_rows = writes.n_rows;
+    if (status != ARKA_OK) {
+        assert_int_equal(status, ARKA_NOMEM);
+        assert_int_equal(writes.writes.n + writes.rejects.n, 0);
+        n_rows = -1;
+    }
+    arka_writes_fini(&writes);
+    return n_rows;
+}
+
+TEST(any_allocation_may_fail)
+{
+    for (size_t s = 0; s < sizeof SAMPLES / sizeof *SAMPLES; s++) {
+        arka_buf body = ARKA_BUF_INIT;
+        int64_t failed = 0;
+        pack_notation(&body, SAMPLES[s]);
+        int64_t n_rows = rows_with_failure(&body, 0, false);
+        for (int for_good = 0; for_good < 2; for_good++)
+            for (long n = 1; n <= 100; n++) {
+                int64_t got = rows_with_failure(&body, n, for_good);
+                /* Losing the record of a refusal is no failure, and neither is not giving back. */
+                assert_true(got == -1 || got == n_rows);
+                failed += got == -1;
+            }
+        assert_in_range(failed, 5, 150);
+        arka_buf_fini(&body);
+    }
+}
