@@ -26,7 +26,7 @@ static size_t sequence(const unsigned char *p, size_t n)
 
 size_t arka_utf8_check(const char *text, size_t n)
 {
-    const unsigned char *p = (const unsigned char *) text;
+    const unsigned char *p = (const unsigned char *)text;
     size_t at = 0;
     while (at < n) {
         /* eight ASCII bytes at a time: what telemetry mostly is */
@@ -49,7 +49,7 @@ size_t arka_utf8_check(const char *text, size_t n)
 
 static bool is_continuation(char c)
 {
-    return ((unsigned char) c & 0xc0) == 0x80;
+    return ((unsigned char)c & 0xc0) == 0x80;
 }
 
 size_t arka_utf8_cut(const char *text, size_t n, size_t max)

@@ -10,7 +10,8 @@ static inline bool arka_utf8_valid(const char *text, size_t n)
 {
     return arka_utf8_check(text, n) == n;
 }
-/** How much of text[0..n) to keep so that it is at most `max` bytes and no character is cut in two. */
+/** How much of text[0..n) to keep so that it is at most `max` bytes and no character is cut in two.
+ */
 size_t arka_utf8_cut(const char *text, size_t n, size_t max);
 /** Append the text, each run of bytes that is not UTF-8 as one U+FFFD. */
 void arka_utf8_repair(arka_buf *out, arka_slice text);
