@@ -58,10 +58,13 @@ void arka_ipc_deflater_fini(arka_ipc_deflater *d)
     d->context = NULL;
 }
 
-static arka_status inflate_zstd(ZSTD_DCtx *context, arka_slice from, char *to, size_t n,
-                                arka_error *err)
+static arka_status inflate_zstd(arka_ipc_inflater *in, arka_slice from, size_t n, arka_error *err)
 {
-    size_t got = ZSTD_decompressDCtx(context, to, n, from.data, from.len);
+    if (in->zstd == NULL)
+        in->zstd = ZSTD_createDCtx();
+    if (in->zstd == NULL)
+        return arka_fail_nomem(err, "a zstd context", (size_t)1 << 17);
+    size_t got = ZSTD_decompressDCtx(in->zstd, in->room, n, from.data, from.len);
     if (ZSTD_isError(got))
         return arka_fail(err, ARKA_INPUT, "zstd: %s", ZSTD_getErrorName(got));
     if (got != n)
@@ -69,14 +72,17 @@ static arka_status inflate_zstd(ZSTD_DCtx *context, arka_slice from, char *to, s
     return ARKA_OK;
 }
 
-static arka_status inflate_lz4(LZ4F_dctx *context, arka_slice from, char *to, size_t n,
-                               arka_error *err)
+static arka_status inflate_lz4(arka_ipc_inflater *in, arka_slice from, size_t n, arka_error *err)
 {
+    LZ4F_dctx *context = in->lz4;
     size_t read = 0, written = 0, hint = 1;
+    if (context == NULL && LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)))
+        return arka_fail_nomem(err, "an lz4 context", (size_t)1 << 18);
+    in->lz4 = context;
     LZ4F_resetDecompressionContext(context);
     while (hint != 0) {
         size_t n_in = from.len - read, n_out = n - written;
-        hint = LZ4F_decompress(context, to + written, &n_out, from.data + read, &n_in, NULL);
+        hint = LZ4F_decompress(context, in->room + written, &n_out, from.data + read, &n_in, NULL);
         if (LZ4F_isError(hint))
             return arka_fail(err, ARKA_INPUT, "lz4: %s", LZ4F_getErrorName(hint));
         read += n_in;
@@ -94,62 +100,47 @@ static arka_status inflate_lz4(LZ4F_dctx *context, arka_slice from, char *to, si
     return ARKA_OK;
 }
 
-static bool make_context(arka_ipc_inflater *in)
+arka_status arka_ipc__inflated_bytes(arka_slice buffer, int64_t *out, arka_error *err)
 {
-    if (in->context != NULL)
-        return true;
-    if (in->codec == ARKA_IPC_ZSTD) {
-        in->context = ZSTD_createDCtx();
-    } else {
-        LZ4F_dctx *context = NULL;
-        if (!LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)))
-            in->context = context;
-    }
-    return in->context != NULL;
+    int64_t length = 0;
+    if (buffer.len > 0 && buffer.len < LENGTH_BYTES)
+        return arka_fail(err, ARKA_INPUT, "a compressed buffer has %zu bytes, expected at least %d",
+                         buffer.len, LENGTH_BYTES);
+    if (buffer.len > 0)
+        memcpy(&length, buffer.data, sizeof length);
+    if (length < STORED)
+        return arka_fail(err, ARKA_INPUT, "a compressed buffer says it holds %" PRId64 " bytes",
+                         length);
+    *out = length == STORED ? 0 : length;
+    return ARKA_OK;
 }
 
-arka_status arka_ipc__inflate(arka_ipc_inflater *in, arka_slice buffer, arka_slice *out,
-                              arka_error *err)
+arka_status arka_ipc__inflate(arka_ipc_inflater *in, arka_ipc_codec codec, arka_slice buffer,
+                              arka_slice *out, arka_error *err)
 {
+    int64_t length;
     if (buffer.len == 0) {
         *out = buffer;
         return ARKA_OK;
     }
-    int64_t length;
-    if (buffer.len < LENGTH_BYTES)
-        return arka_fail(err, ARKA_INPUT, "a compressed buffer has %zu bytes, expected at least %d",
-                         buffer.len, LENGTH_BYTES);
     memcpy(&length, buffer.data, sizeof length);
     arka_slice from = {buffer.data + LENGTH_BYTES, buffer.len - LENGTH_BYTES};
     if (length == STORED) {
         *out = from;
         return ARKA_OK;
     }
-    if (length < 0)
-        return arka_fail(err, ARKA_INPUT, "a compressed buffer says it holds %" PRId64 " bytes",
-                         length);
-    if (length > *in->budget)
-        return arka_fail(err, ARKA_LIMIT,
-                         "a compressed buffer holds %" PRId64 " bytes, %" PRId64
-                         " are left of the limit on decoded bytes",
-                         length, *in->budget);
-    *in->budget -= length;
-    char *to = arka_arena_alloc(in->arena, (size_t)length);
-    if (to == NULL || !make_context(in))
-        return arka_fail_nomem(err, "a decompressed buffer", length);
-    if (in->codec == ARKA_IPC_ZSTD)
-        ARKA_TRY(inflate_zstd(in->context, from, to, (size_t)length, err));
+    if (codec == ARKA_IPC_ZSTD)
+        ARKA_TRY(inflate_zstd(in, from, (size_t)length, err));
     else
-        ARKA_TRY(inflate_lz4(in->context, from, to, (size_t)length, err));
-    *out = (arka_slice){to, (size_t)length};
+        ARKA_TRY(inflate_lz4(in, from, (size_t)length, err));
+    *out = (arka_slice){in->room, (size_t)length};
+    in->room += length;
     return ARKA_OK;
 }
 
 void arka_ipc_inflater_fini(arka_ipc_inflater *in)
 {
-    if (in->codec == ARKA_IPC_ZSTD)
-        ZSTD_freeDCtx(in->context);
-    else
-        LZ4F_freeDecompressionContext(in->context);
-    in->context = NULL;
+    ZSTD_freeDCtx(in->zstd);
+    LZ4F_freeDecompressionContext(in->lz4);
+    *in = (arka_ipc_inflater){0};
 }

@@ -53,16 +53,21 @@ typedef struct arka_ipc_deflater {
 void arka_ipc__deflate(arka_ipc_deflater *d, const arka_ipc_buffer *buffer, arka_buf *out);
 void arka_ipc_deflater_fini(arka_ipc_deflater *d);
 
-/** Opens compressed buffers of one message. Contexts are made on first use. */
+/**
+ * How many bytes come out of a compressed buffer; 0 when it is empty or stored as it is.
+ * ARKA_INPUT when that cannot be.
+ */
+ARKA_MUST_USE arka_status arka_ipc__inflated_bytes(arka_slice buffer, int64_t *out,
+                                                   arka_error *err);
+
+/** Opens compressed buffers. Contexts are made on first use and kept. */
 typedef struct arka_ipc_inflater {
-    arka_ipc_codec codec;
-    int64_t *budget;   /* bytes that may still come out */
-    arka_arena *arena; /* where they go */
-    void *context;
+    char *room; /* where the next content goes: the caller made it large enough for all of them */
+    void *zstd, *lz4;
 } arka_ipc_inflater;
-/** The content of a buffer. Its length is taken off the budget before anything is allocated. */
-ARKA_MUST_USE arka_status arka_ipc__inflate(arka_ipc_inflater *in, arka_slice buffer,
-                                            arka_slice *out, arka_error *err);
+/** The content of a buffer: in the room, or in place when it is stored as it is. */
+ARKA_MUST_USE arka_status arka_ipc__inflate(arka_ipc_inflater *in, arka_ipc_codec codec,
+                                            arka_slice buffer, arka_slice *out, arka_error *err);
 void arka_ipc_inflater_fini(arka_ipc_inflater *in);
 
 #endif

@@ -26,6 +26,8 @@ struct arka_ipc_reader {
     arka_ipc_schema schema;
     ARKA_VEC(dictionary) dictionaries;
     int64_t dictionary_budget;
+    arka_ipc_inflater inflater;
+    arka_buf inflated; /* the batch being read, decompressed; kept for the next one */
 };
 
 /* A record batch being taken apart: nodes and buffers are used up field by field. */
@@ -34,7 +36,8 @@ typedef struct cursor {
     const uint8_t *nodes, *ranges;
     uint32_t n_nodes, n_ranges, node, range;
     int64_t n_rows;
-    arka_ipc_inflater inflater; /* codec PLAIN: nothing to inflate */
+    arka_ipc_codec codec;
+    arka_ipc_inflater *inflater;
 } cursor;
 
 static arka_status broken(const arka_flatbuf *fb, arka_error *err)
@@ -61,7 +64,7 @@ static arka_status read_compression(arka_flatbuf *fb, const arka_flatbuf_table *
                          "the body is compressed by codec %" PRId64 ", method %" PRId64
                          ", expected lz4 (0) or zstd (1), by buffer (0)",
                          codec, method);
-    c->inflater.codec = codec == 1 ? ARKA_IPC_ZSTD : ARKA_IPC_LZ4_FRAME;
+    c->codec = codec == 1 ? ARKA_IPC_ZSTD : ARKA_IPC_LZ4_FRAME;
     return ARKA_OK;
 }
 
@@ -84,22 +87,49 @@ static arka_status open_batch(arka_flatbuf *fb, const arka_flatbuf_table *batch,
     return ARKA_OK;
 }
 
-static arka_status next_buffer(cursor *c, arka_arrow_buffer *out, arka_error *err)
+static arka_status buffer_at(const cursor *c, uint32_t i, arka_slice *out, arka_error *err)
 {
     arka_ipc_range range;
-    arka_slice body = c->body, buffer;
-    if (c->range == c->n_ranges)
-        return arka_fail(err, ARKA_INPUT, "%" PRIu32 " buffers are fewer than the schema needs",
-                         c->n_ranges);
-    memcpy(&range, c->ranges + sizeof range * c->range++, sizeof range);
+    arka_slice body = c->body;
+    memcpy(&range, c->ranges + sizeof range * i, sizeof range);
     if (range.offset < 0 || range.length < 0 || (uint64_t)range.offset > body.len ||
         (uint64_t)range.length > body.len - (uint64_t)range.offset)
         return arka_fail(err, ARKA_INPUT,
                          "a buffer of %" PRId64 " bytes at byte %" PRId64 " of a body of %zu",
                          range.length, range.offset, body.len);
-    buffer = (arka_slice){body.data + range.offset, (size_t)range.length};
-    if (c->inflater.codec != ARKA_IPC_PLAIN)
-        ARKA_TRY(arka_ipc__inflate(&c->inflater, buffer, &buffer, err));
+    *out = (arka_slice){body.data + range.offset, (size_t)range.length};
+    return ARKA_OK;
+}
+
+/* What all compressed buffers together become. */
+static arka_status inflated_bytes(const cursor *c, int64_t limit, int64_t *out, arka_error *err)
+{
+    int64_t sum = 0;
+    for (uint32_t i = 0; c->codec != ARKA_IPC_PLAIN && i < c->n_ranges; i++) {
+        arka_slice buffer;
+        int64_t n;
+        ARKA_TRY(buffer_at(c, i, &buffer, err));
+        ARKA_TRY(arka_ipc__inflated_bytes(buffer, &n, err));
+        if (n > limit - sum)
+            return arka_fail(err, ARKA_LIMIT,
+                             "a compressed buffer holds %" PRId64 " bytes, %" PRId64
+                             " are left of the limit on decoded bytes",
+                             n, limit - sum);
+        sum += n;
+    }
+    *out = sum;
+    return ARKA_OK;
+}
+
+static arka_status next_buffer(cursor *c, arka_arrow_buffer *out, arka_error *err)
+{
+    arka_slice buffer;
+    if (c->range == c->n_ranges)
+        return arka_fail(err, ARKA_INPUT, "%" PRIu32 " buffers are fewer than the schema needs",
+                         c->n_ranges);
+    ARKA_TRY(buffer_at(c, c->range++, &buffer, err));
+    if (c->codec != ARKA_IPC_PLAIN)
+        ARKA_TRY(arka_ipc__inflate(c->inflater, c->codec, buffer, &buffer, err));
     *out = (arka_arrow_buffer){(const uint8_t *)buffer.data, buffer.len};
     return ARKA_OK;
 }
@@ -194,17 +224,21 @@ static arka_status take_dictionary(arka_ipc_reader *r, const arka_ipc_message *m
     int64_t id = arka_flatbuf__int(&fb, &t, DICTIONARY_ID, 8, 0);
     bool delta = arka_flatbuf__int(&fb, &t, DICTIONARY_DELTA, 1, 0) != 0;
     arka_flatbuf_table batch = arka_flatbuf__child(&fb, &t, DICTIONARY_DATA);
-    cursor c = {.body = m->body, .inflater = {.budget = &r->dictionary_budget}};
+    cursor c = {.body = m->body, .inflater = &r->inflater};
+    int64_t inflated;
     ARKA_TRY(open_batch(&fb, &batch, &c, err));
     dictionary *d = find_dictionary(r, id);
     if (d == NULL)
         return arka_fail(err, ARKA_INPUT, "no column uses dictionary %" PRId64, id);
     if (!delta)
         clear_dictionary(r, d);
-    c.inflater.arena = &d->inflated;
     int64_t before = r->dictionary_budget;
+    ARKA_TRY(inflated_bytes(&c, r->dictionary_budget, &inflated, err));
+    r->inflater.room = arka_arena_alloc(&d->inflated, (size_t)inflated);
+    if (r->inflater.room == NULL)
+        return arka_fail_nomem(err, "a dictionary", inflated);
+    r->dictionary_budget -= inflated;
     arka_status status = take_texts(r, d, &c, err);
-    arka_ipc_inflater_fini(&c.inflater);
     d->spent += before - r->dictionary_budget;
     return status;
 }
@@ -254,6 +288,8 @@ void arka_ipc_reader_free(arka_ipc_reader *reader)
         arka_arena_fini(&reader->dictionaries.items[i].inflated);
     }
     arka_vec_fini(&reader->dictionaries);
+    arka_ipc_inflater_fini(&reader->inflater);
+    arka_buf_fini(&reader->inflated);
     arka_arena_fini(&reader->arena);
     arka_free(reader);
 }
@@ -279,7 +315,8 @@ size_t arka_ipc_reader_offset(const arka_ipc_reader *reader)
     return reader->offset;
 }
 
-static arka_status fill_block(arka_ipc_reader *r, cursor *c, arka_block *block, arka_error *err)
+static arka_status fill_block(arka_ipc_reader *r, cursor *c, arka_block *block, int64_t budget,
+                              arka_error *err)
 {
     for (int i = 0; i < r->schema.n_fields; i++) {
         const arka_arrow_field *field = &r->schema.fields[i];
@@ -296,7 +333,7 @@ static arka_status fill_block(arka_ipc_reader *r, cursor *c, arka_block *block, 
             const dictionary *d = find_dictionary(r, field->dictionary->id);
             texts = (arka_arrow_texts){d->texts.items, (int64_t)d->texts.n};
         }
-        ARKA_TRY(arka_arrow__column(block, field, &array, &texts, c->inflater.budget, err));
+        ARKA_TRY(arka_arrow__column(block, field, &array, &texts, &budget, err));
     }
     return ARKA_OK;
 }
@@ -306,11 +343,10 @@ static arka_status take_batch(arka_ipc_reader *r, int64_t now_us, arka_batch **o
 {
     const arka_ipc_message *m = &r->message;
     ARKA_AUTO(arka_block) block = NULL;
-    ARKA_AUTO_VALUE(arka_arena) inflated = ARKA_ARENA_INIT;
-    int64_t budget = r->limits.decoded_bytes;
+    int64_t budget = r->limits.decoded_bytes, inflated;
     arka_flatbuf fb = arka_flatbuf__open(m->metadata.data, m->metadata.len);
     arka_flatbuf_table t = arka_flatbuf__table_at(&fb, m->header);
-    cursor c = {.body = m->body, .inflater = {.budget = &budget, .arena = &inflated}};
+    cursor c = {.body = m->body, .inflater = &r->inflater};
     ARKA_TRY(open_batch(&fb, &t, &c, err));
     if (c.n_rows == 0)
         return ARKA_OK;
@@ -319,10 +355,14 @@ static arka_status take_batch(arka_ipc_reader *r, int64_t now_us, arka_batch **o
         return arka_fail(err, ARKA_LIMIT,
                          "%" PRId64 " rows pass the limit of %" PRId64 " decoded bytes", c.n_rows,
                          budget);
-    ARKA_TRY(arka_block_new(c.n_rows, m->body.len + m->body.len / 8, &block, err));
-    arka_status status = fill_block(r, &c, block, err);
-    arka_ipc_inflater_fini(&c.inflater);
-    ARKA_TRY(status);
+    ARKA_TRY(inflated_bytes(&c, budget, &inflated, err));
+    arka_buf_clear(&r->inflated);
+    r->inflater.room = arka_buf_reserve(&r->inflated, (size_t)inflated);
+    if (r->inflater.room == NULL)
+        return arka_fail_nomem(err, "a decompressed batch", inflated);
+    size_t hint = m->body.len + m->body.len / 8 + (size_t)inflated;
+    ARKA_TRY(arka_block_new(c.n_rows, hint, &block, err));
+    ARKA_TRY(fill_block(r, &c, block, budget, err));
     return arka_block_seal(arka_take(block), now_us, out, err);
 }
 

@@ -5,7 +5,8 @@
                           known to src/columnar/ipc_golden_test.c as well)
     make_ipc.py --check   reads ipc/written.arrows, which that test compares with what Arc writes
 
-Both need pyarrow (tests/requirements.txt).
+Both need pyarrow (tests/requirements.txt). log.arrows is of neither: a small stream with metadata
+on schema, field and messages, laid out by a third writer.
 """
 import datetime
 import decimal
