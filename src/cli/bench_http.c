@@ -136,7 +136,8 @@ static arka_status finish_request(loop *l, connection *c, int status, arka_error
 
 static arka_status no_answer(loop *l, connection *c, const char *why, arka_error *err)
 {
-    c->n_text = strnlen(why, TEXT);
+    size_t n = strlen(why);
+    c->n_text = n < TEXT ? n : TEXT;
     memcpy(c->text, why, c->n_text);
     return finish_request(l, c, 0, err);
 }

@@ -73,6 +73,17 @@ static arka_status resolve_unsure(const arka_bench_write_options *o, const arka_
     return ARKA_OK;
 }
 
+static void say_all_there(arka_bench_verdict *v, const arka_row_sums *expected)
+{
+    char unanswered[80] = "";
+    if (expected->n != v->n_acknowledged)
+        snprintf(unanswered, sizeof unanswered, " and %" PRId64 " more without a clear answer",
+                 expected->n - v->n_acknowledged);
+    say(v, true, "%" PRId64 " rows acknowledged%s, %" PRId64 " found, each %s", v->n_acknowledged,
+        unanswered, v->n_found,
+        expected->n == expected->n_distinct ? "once" : "as often as it was acknowledged");
+}
+
 static arka_status compare(const arka_bench_write_options *o, const arka_row_sums *expected,
                            arka_bench_verdict *v, arka_error *err)
 {
@@ -106,9 +117,7 @@ static arka_status compare(const arka_bench_write_options *o, const arka_row_sum
         say(v, false, "%" PRId64 " rows acknowledged and found, but their times are not those sent",
             found[0]);
     else
-        say(v, true, "%" PRId64 " rows acknowledged, %" PRId64 " found, each %s", expected->n,
-            found[0],
-            expected->n == expected->n_distinct ? "once" : "as often as it was acknowledged");
+        say_all_there(v, expected);
     return ARKA_OK;
 }
 

@@ -25,7 +25,6 @@ typedef struct worker {
     arka_ledger ledger;
     arka_random random;
     arka_mono now; /* of the last answer */
-    arka_mono last_stored;
     arka_histogram latency;
     int64_t n_requests, n_rows, wire_bytes, raw_bytes;
     int64_t n_status[ARKA_BENCH_STATUSES];
@@ -93,7 +92,6 @@ static void note_error(worker *w, const arka_bench_reply *reply)
 
 static void count_stored(worker *w, const arka_payload *p, const arka_bench_reply *reply)
 {
-    w->last_stored = reply->at;
     if (reply->at.ns - reply->latency_ns < w->run->measure_from.ns)
         return;
     arka_histogram_record(&w->latency, reply->latency_ns);
@@ -265,8 +263,8 @@ static void add_worker(arka_bench_write_result *result, worker *w, int64_t *last
     result->gave_up |= w->gave_up;
     if (!is_stamped(w))
         result->n_distinct_bodies += w->n_bodies;
-    if (w->last_stored.ns > *last_ns)
-        *last_ns = w->last_stored.ns;
+    if (w->now.ns > *last_ns)
+        *last_ns = w->now.ns;
     result->ledgers[result->n_ledgers++] = w->ledger;
     w->ledger = (arka_ledger){0};
 }
@@ -299,7 +297,8 @@ static arka_status run_and_collect(worker *workers, run *r, arka_bench_write_res
     }
     for (int i = 0; i < o->n_threads; i++)
         add_worker(result, &workers[i], &last_ns);
-    result->seconds = (double)(last_ns - r->measure_from.ns) / 1e9;
+    if (last_ns > r->measure_from.ns)
+        result->seconds = (double)(last_ns - r->measure_from.ns) / 1e9;
     if (o->flush && result->n_rows > 0)
         ARKA_TRY(flush(o, result, err));
     return ARKA_OK;

@@ -1,0 +1,180 @@
+#include "cli/bench_options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+
+typedef enum kind { TEXT, NAME, COUNT, REAL, WORD, FLAG } kind;
+
+enum { WRITE = ARKA_BENCH_WRITE, QUERY = ARKA_BENCH_QUERY, BOTH = WRITE | QUERY };
+
+typedef struct option {
+    const char *name;
+    const char *value; /* how the help writes it; of WORD the choices, by '|' in enum order */
+    int modes;
+    kind kind;
+    size_t at;        /* in arka_bench_options */
+    double low, high; /* of COUNT and REAL */
+    const char *text;
+} option;
+
+#define AT(field) offsetof(arka_bench_options, field)
+
+/* clang-format off */
+static const option OPTIONS[] = {
+    {"url", "URL", BOTH, TEXT, AT(url), 0, 0, "the server [http://127.0.0.1:8000]"},
+    {"token", "T", BOTH, TEXT, AT(token), 0, 0, "its token [environment: ARC_TOKEN]"},
+    {"database", "NAME", BOTH, TEXT, AT(database), 0, 0, "written and read [bench]"},
+    {"workload", "iot|finance", WRITE, WORD, AT(workload), 0, 0, "5 columns or 10 [iot]"},
+    {"format", "msgpack|lp", WRITE, WORD, AT(format), 0, 0, "MessagePack columns or line protocol [msgpack]"},
+    {"compress", "none|gzip|zstd", WRITE, WORD, AT(coding), 0, 0, "bodies are compressed before the clock starts, so their times repeat [none]"},
+    {"values", "random|realistic", BOTH, WORD, AT(values), 0, 0, "doubles of full precision, new in each request, or of one or two decimals [random]"},
+    {"connections", "N", BOTH, COUNT, AT(n_connections), 1, 10000, "kept alive, one request at a time on each [write 12, query 1]"},
+    {"threads", "N", WRITE, COUNT, AT(n_threads), 1, 64, "that share the connections [1]"},
+    {"rows", "N", WRITE, COUNT, AT(n_rows), 1, 500000, "in a request [1000]"},
+    {"seconds", "S", WRITE, REAL, AT(seconds), 0.01, 86400, "to measure [30]"},
+    {"requests", "N", WRITE, COUNT, AT(n_requests), 1, 1e12, "instead of seconds"},
+    {"warmup", "S", WRITE, REAL, AT(warmup_s), 0, 3600, "before measuring [0]"},
+    {"pool", "N", WRITE, COUNT, AT(n_pool), 1, 100000, "different bodies a thread [64, compressed 1024]"},
+    {"no-flush", NULL, WRITE, FLAG, AT(no_flush), 0, 0, "leave out the flush to Parquet at the end"},
+    {"no-verify", NULL, WRITE, FLAG, AT(no_verify), 0, 0, "do not count the rows afterwards"},
+    {"rows", "N", QUERY, COUNT, AT(n_rows), 1000, 1e10, "in the table that is loaded [10000000]"},
+    {"table", "NAME", QUERY, NAME, AT(table), 0, 0, "an existing iot table; with --load, what to call the new one"},
+    {"load", NULL, QUERY, FLAG, AT(load), 0, 0, "write the table first (so without --table, too), and run hot and flushed"},
+    {"seconds", "S", QUERY, REAL, AT(seconds), 0, 3600, "for each query, at least 3 runs [2]"},
+    {"only", "TEXT", QUERY, TEXT, AT(only), 0, 0, "queries whose name contains it"},
+    {"same-text", NULL, QUERY, FLAG, AT(same_text), 0, 0, "send the same text again; otherwise each has a comment that no cache knows"},
+    {"server-pid", "PID", BOTH, COUNT, AT(server_pid), 1, 1 << 22, "whose CPU and memory to show [found by its port on loopback]"},
+    {"json", NULL, BOTH, FLAG, AT(json), 0, 0, "one JSON object a result"},
+};
+/* clang-format on */
+enum { N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
+
+static const option *find_option(const char *name, size_t n, arka_bench_mode mode)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if ((OPTIONS[i].modes & (int)mode) && strlen(OPTIONS[i].name) == n &&
+            memcmp(OPTIONS[i].name, name, n) == 0)
+            return &OPTIONS[i];
+    return NULL;
+}
+
+static arka_status set_number(const option *o, void *field, const char *value, arka_error *err)
+{
+    double v;
+    if (!arka_parse_f64(value, strlen(value), &v) || !(v >= o->low && v <= o->high) ||
+        (o->kind == COUNT && v != (double)(int64_t)v))
+        return arka_fail(err, ARKA_INPUT, "--%s is '%.50s', expected %s from %.10g to %.10g",
+                         o->name, value, o->kind == COUNT ? "a whole number" : "a number", o->low,
+                         o->high);
+    if (o->kind == COUNT)
+        *(int64_t *)field = (int64_t)v;
+    else
+        *(double *)field = v;
+    return ARKA_OK;
+}
+
+static arka_status set_word(const option *o, int64_t *field, const char *value, arka_error *err)
+{
+    int64_t index = 0;
+    for (const char *at = o->value; at != NULL; index++) {
+        size_t n = strcspn(at, "|");
+        if (strlen(value) == n && memcmp(at, value, n) == 0) {
+            *field = index;
+            return ARKA_OK;
+        }
+        at = at[n] != 0 ? at + n + 1 : NULL;
+    }
+    return arka_fail(err, ARKA_INPUT, "--%s is '%.50s', expected %s", o->name, value, o->value);
+}
+
+/* Names go into SQL as they are. */
+static arka_status set_name(const option *o, const char **field, const char *value, arka_error *err)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    size_t n = strlen(value);
+    if (n == 0 || n > 100 || strchr(letters, value[0]) == NULL || strspn(value, rest) != n)
+        return arka_fail(err, ARKA_INPUT, "--%s is '%.100s', expected letters, digits and '_'",
+                         o->name, value);
+    *field = value;
+    return ARKA_OK;
+}
+
+static arka_status set_option(arka_bench_options *out, const option *o, const char *value,
+                              arka_error *err)
+{
+    void *field = (char *)out + o->at;
+    switch (o->kind) {
+    case TEXT:
+        *(const char **)field = value;
+        return ARKA_OK;
+    case NAME:
+        return set_name(o, field, value, err);
+    case COUNT:
+    case REAL:
+        return set_number(o, field, value, err);
+    case WORD:
+        return set_word(o, field, value, err);
+    case FLAG:
+        *(bool *)field = true;
+        return ARKA_OK;
+    }
+    return ARKA_OK;
+}
+
+/* "--name value" or "--name=value"; *i moves on to the last argument used. */
+static arka_status parse_one(arka_bench_options *out, arka_bench_mode mode, int argc, char **argv,
+                             int *i, arka_error *err)
+{
+    const char *arg = argv[*i];
+    if (strncmp(arg, "--", 2) != 0)
+        return arka_fail(err, ARKA_INPUT, "'%.100s' is no option", arg);
+    size_t n = strcspn(arg + 2, "=");
+    const char *value = arg[2 + n] == '=' ? arg + 2 + n + 1 : NULL;
+    const option *o = find_option(arg + 2, n, mode);
+    if (o == NULL)
+        return arka_fail(err, ARKA_INPUT, "there is no option '%.*s' here", (int)n + 2, arg);
+    if (o->kind == FLAG && value != NULL)
+        return arka_fail(err, ARKA_INPUT, "--%s takes no value", o->name);
+    if (o->kind != FLAG && value == NULL) {
+        if (*i + 1 >= argc)
+            return arka_fail(err, ARKA_INPUT, "--%s needs a value: %s", o->name, o->value);
+        value = argv[++*i];
+    }
+    return set_option(out, o, value, err);
+}
+
+arka_status arka_bench_options_parse(arka_bench_options *o, arka_bench_mode mode, int argc,
+                                     char **argv, arka_error *err)
+{
+    const char *token = getenv("ARC_TOKEN");
+    *o = (arka_bench_options){.url = "http://127.0.0.1:8000",
+                              .token = token != NULL && token[0] != 0 ? token : NULL,
+                              .database = "bench",
+                              .n_connections = mode == ARKA_BENCH_WRITE ? 12 : 1,
+                              .n_threads = 1,
+                              .n_rows = mode == ARKA_BENCH_WRITE ? 1000 : 10000000,
+                              .seconds = mode == ARKA_BENCH_WRITE ? 30 : 2};
+    for (int i = 0; i < argc; i++)
+        ARKA_TRY(parse_one(o, mode, argc, argv, &i, err));
+    if (o->n_threads > o->n_connections)
+        return arka_fail(err, ARKA_INPUT, "--threads is %lld, more than --connections %lld",
+                         (long long)o->n_threads, (long long)o->n_connections);
+    if (mode == ARKA_BENCH_QUERY && o->table == NULL)
+        o->load = true;
+    return ARKA_OK;
+}
+
+void arka_bench_options_help(arka_bench_mode mode, FILE *out)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const option *o = &OPTIONS[i];
+        if (!(o->modes & (int)mode))
+            continue;
+        char left[64];
+        snprintf(left, sizeof left, "--%s %s", o->name, o->value ? o->value : "");
+        fprintf(out, "  %-26s %s\n", left, o->text);
+    }
+}
