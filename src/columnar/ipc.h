@@ -105,7 +105,7 @@ size_t arka_ipc_write_arka_schema(const arka_batch *batch, arka_arrow_pairs meta
 typedef struct arka_ipc_limits {
     int64_t metadata_bytes; /* of one message; 64 MiB */
     int64_t decoded_bytes;  /* of one batch, inflated or as columns; of all dictionaries; 1 GiB */
-    int columns;            /* of a schema, nested ones included; 10,000 */
+    int columns;            /* of a schema, nested ones included; 4,096 */
     bool require_eos;       /* a stream that just stops between two messages is an error */
 } arka_ipc_limits;
 

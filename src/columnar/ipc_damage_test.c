@@ -298,8 +298,8 @@ TEST(schemas_that_nest_or_multiply_are_refused)
         {64, 1, ARKA_OK, ""},
         {65, 1, ARKA_INPUT, "nests deeper than 64"},
         {5000, 1, ARKA_INPUT, "nests deeper than 64"},
-        {60, 2, ARKA_LIMIT, "more than 10000 columns"},
-        {1, 20000, ARKA_LIMIT, "more than 10000 columns"},
+        {60, 2, ARKA_LIMIT, "more than 4096 columns"},
+        {1, 20000, ARKA_LIMIT, "more than 4096 columns"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         arka_error err = {0};

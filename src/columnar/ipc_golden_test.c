@@ -56,7 +56,7 @@ static void text_at(const char *column, int64_t i, char out[32])
 {
     long long n = i;
     if (strcmp(column, "s") == 0)
-        snprintf(out, 32, i % 5 == 2 ? "" : "zeile \xc3\xa9 %lld", n);
+        snprintf(out, i % 5 == 2 ? 1 : 32, "zeile \xc3\xa9 %lld", n);
     else if (strcmp(column, "dict") == 0)
         snprintf(out, 32, "host %lld", n % 4 + n / 20 * 4);
     else

@@ -5,7 +5,7 @@
 #include "columnar/block.h"
 #include "columnar/ipc_priv.h"
 
-enum { MAX_COLUMNS = 10000 };
+enum { MAX_COLUMNS = 4096 };
 #define DECODED_BYTES (INT64_C(1) << 30)
 
 /* The values received for one dictionary id. */
