@@ -10,11 +10,13 @@
 /* Ranks that this thread holds, as bits of their classes: small, and only looked at in debug. */
 static _Thread_local uint32_t held;
 
+#ifndef NDEBUG
 static const int RANKS[] = {
 #define X(name, rank, text) rank,
 #include "os/locks.def"
 #undef X
 };
+#endif
 
 static void note_locked(arka_lock_class class)
 {

@@ -19,6 +19,7 @@ typedef struct arka_query arka_query;
 
 typedef struct arka_sql_options {
     arka_engine *engine;
+    const char *data_dir;      /* the engine's base path: all that DuckDB may read */
     size_t memory_limit_bytes; /* DuckDB's; 0 = a quarter of the machine's */
     int threads;               /* DuckDB's workers; 0 = processors */
     const char *temp_dir;      /* spill; made when needed */
@@ -56,7 +57,7 @@ typedef struct arka_query_options {
  * Check, bind and start a query. ARKA_INPUT: syntax, unknown column, types (DuckDB's own message
  * on the user's own text); ARKA_FORBIDDEN: a statement, function or name that is not allowed;
  * ARKA_NOTFOUND: unknown table or database; ARKA_BUSY: all sessions taken; ARKA_CANCELLED: past
- * its deadline. `sql` outlives the query. Any thread.
+ * its deadline (err->sys is ETIMEDOUT then). `sql` outlives the query. Any thread.
  */
 ARKA_MUST_USE arka_status arka_query_start(arka_sql *sql, const arka_query_options *options,
                                            arka_query **out, arka_error *err);

@@ -1,0 +1,366 @@
+/*
+ * arc_hot(database, table, signature): the hot batches of the pinned snapshot as a table.
+ *
+ * The rows are dealt out in units of UNIT_ROWS, taken from a counter by as many threads as DuckDB
+ * sends; each call fills one chunk from as many batches as it takes. Text is handed over by pointer
+ * into the batches, which the snapshot keeps alive; the scan holds a reference.
+ */
+#include "base/mem.h"
+#include "columnar/bits.h"
+#include "sql/signature.h"
+#include "sql/sql_priv.h"
+
+enum { UNIT_ROWS = 122880 };
+
+/* ---- bind: which table, which columns ---- */
+
+typedef struct hot_table {
+    arka_snapshot *snapshot;
+    int64_t time_min, time_max;
+    int n_fields;
+    arka_type types[]; /* as the view was made for */
+} hot_table;
+
+static void free_table(void *memory)
+{
+    hot_table *t = memory;
+    arka_snapshot_unref(t->snapshot);
+    arka_free(t);
+}
+
+static bool wanted(const hot_table *t, const arka_batch *b)
+{
+    return b->time_max >= t->time_min && b->time_min <= t->time_max;
+}
+
+static int64_t count_wanted_rows(const hot_table *t)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < t->snapshot->n_hot_batches; i++)
+        if (wanted(t, t->snapshot->hot[i].batch))
+            n += t->snapshot->hot[i].batch->n_rows;
+    return n;
+}
+
+static hot_table *make_table(const arka_pin *pin, arka_slice signature)
+{
+    arka_slice rest = signature, name;
+    arka_type type;
+    int n = 0;
+    while (arka_signature_next(&rest, &type, &name))
+        n++;
+    hot_table *t = arka_malloc(sizeof *t + (size_t) n * sizeof *t->types);
+    if (t == NULL)
+        return NULL;
+    *t = (hot_table){arka_snapshot_ref(pin->snapshot), pin->time_min, pin->time_max, n};
+    for (int i = 0; arka_signature_next(&signature, &type, &name); i++)
+        t->types[i] = type;
+    return t;
+}
+
+/* The field was BIGINT when the batch came, or is of the view's type; see arka_snapshot. */
+static bool fits(arka_type field, arka_type column)
+{
+    return field == column || (field == ARKA_DOUBLE && column == ARKA_BIGINT);
+}
+
+static bool batches_fit(const hot_table *t)
+{
+    for (int64_t b = 0; b < t->snapshot->n_hot_batches; b++) {
+        const arka_hot_batch *hot = &t->snapshot->hot[b];
+        for (int i = 0; i < t->n_fields && i < hot->n_fields; i++) {
+            int c = hot->column_of_field[i];
+            if (c >= 0 && !fits(t->types[i], hot->batch->columns[c].type))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void add_columns(duckdb_bind_info info, arka_slice signature)
+{
+    arka_slice name;
+    arka_type type;
+    while (arka_signature_next(&signature, &type, &name)) {
+        char text[256]; /* column names have at most 255 bytes */
+        size_t n = name.len < sizeof text ? name.len : sizeof text - 1;
+        memcpy(text, name.data, n);
+        text[n] = 0;
+        duckdb_logical_type t = arka_type_to_duckdb(type);
+        duckdb_bind_add_result_column(info, text, t);
+        duckdb_destroy_logical_type(&t);
+    }
+}
+
+static void bind_hot(duckdb_bind_info info)
+{
+    duckdb_client_context context;
+    char *arguments[3];
+    duckdb_table_function_get_client_context(info, &context);
+    arka_session *s = arka_session_find(duckdb_bind_get_extra_info(info), context);
+    duckdb_destroy_client_context(&context);
+    for (idx_t i = 0; i < 3; i++) {
+        duckdb_value v = duckdb_bind_get_parameter(info, i);
+        arguments[i] = duckdb_get_varchar(v);
+        duckdb_destroy_value(&v);
+    }
+    arka_slice signature = arka_slice_of(arguments[2]);
+    arka_pin *pin = s ? arka_session_pin(s, arka_slice_of(arguments[0]), arka_slice_of(arguments[1]))
+                      : NULL;
+    hot_table *t = pin ? make_table(pin, signature) : NULL;
+    if (t == NULL) {
+        duckdb_bind_set_error(info, pin ? "arc_hot: out of memory" : "arc_hot: the table is not pinned");
+    } else {
+        duckdb_bind_set_bind_data(info, t, free_table);
+        if (!batches_fit(t))
+            duckdb_bind_set_error(info, "arc_hot: the view is older than the table");
+        add_columns(info, signature);
+        duckdb_bind_set_cardinality(info, (idx_t) count_wanted_rows(t), true);
+    }
+    for (int i = 0; i < 3; i++)
+        duckdb_free(arguments[i]);
+}
+
+/* ---- init: which rows, dealt out ---- */
+
+typedef struct place {
+    int64_t batch, row;
+} place;
+
+typedef struct hot_scan {
+    const hot_table *table;
+    atomic_int_fast64_t next_unit;
+    int64_t n_units;
+    place *starts;  /* n_units + 1; the last is behind the end */
+    idx_t n_columns;
+    int *fields; /* per column of the chunk; -1: nobody looks at it */
+} hot_scan;
+
+typedef struct hot_reader {
+    place at, end; /* equal: needs a new unit */
+} hot_reader;
+
+static void free_scan(void *memory)
+{
+    hot_scan *s = memory;
+    arka_free(s->starts);
+    arka_free(s->fields);
+    arka_free(s);
+}
+
+/* Fills starts; without memory for them counts only. */
+static int64_t cut_units(const hot_table *t, place *starts)
+{
+    const arka_snapshot *snapshot = t->snapshot;
+    int64_t n = 0, in_unit = UNIT_ROWS;
+    for (int64_t b = 0; b < snapshot->n_hot_batches; b++) {
+        const arka_batch *batch = snapshot->hot[b].batch;
+        if (!wanted(t, batch))
+            continue;
+        for (int64_t row = 0; row < batch->n_rows;) {
+            if (in_unit == UNIT_ROWS) {
+                if (starts != NULL)
+                    starts[n] = (place){b, row};
+                n++;
+                in_unit = 0;
+            }
+            int64_t left = batch->n_rows - row, room = UNIT_ROWS - in_unit;
+            int64_t m = left < room ? left : room;
+            row += m;
+            in_unit += m;
+        }
+    }
+    if (starts != NULL)
+        starts[n] = (place){snapshot->n_hot_batches, 0};
+    return n;
+}
+
+static void init_hot(duckdb_init_info info)
+{
+    const hot_table *t = duckdb_init_get_bind_data(info);
+    hot_scan *s = arka_calloc(1, sizeof *s);
+    if (s != NULL) {
+        s->table = t;
+        s->n_columns = duckdb_init_get_column_count(info);
+        s->n_units = cut_units(t, NULL);
+        s->starts = arka_calloc((size_t) s->n_units + 1, sizeof *s->starts);
+        s->fields = arka_calloc(s->n_columns + 1, sizeof *s->fields);
+    }
+    if (s == NULL || s->starts == NULL || s->fields == NULL) {
+        if (s != NULL)
+            free_scan(s);
+        duckdb_init_set_error(info, "arc_hot: out of memory");
+        return;
+    }
+    cut_units(t, s->starts);
+    for (idx_t i = 0; i < s->n_columns; i++) {
+        idx_t field = duckdb_init_get_column_index(info, i); /* beyond all: row id, or "any" */
+        s->fields[i] = field < (idx_t) t->n_fields ? (int) field : -1;
+    }
+    duckdb_init_set_init_data(info, s, free_scan);
+    duckdb_init_set_max_threads(info, s->n_units > 0 ? (idx_t) s->n_units : 1);
+}
+
+static void init_reader(duckdb_init_info info)
+{
+    hot_reader *r = arka_calloc(1, sizeof *r);
+    if (r == NULL)
+        duckdb_init_set_error(info, "arc_hot: out of memory");
+    else
+        duckdb_init_set_init_data(info, r, arka_free);
+}
+
+/* ---- scan ---- */
+
+/* Clears the bits at .. at + n of a validity mask that are 0 in `bits` from `from` on; NULL: all. */
+static void clear_valid(uint64_t *mask, idx_t at, const uint8_t *bits, int64_t from, int64_t n)
+{
+    for (int64_t i = 0; i < n;) {
+        idx_t to = at + (idx_t) i;
+        int shift = (int) (to % 64), m = (int) (n - i < 64 - shift ? n - i : 64 - shift);
+        uint64_t all = m == 64 ? ~UINT64_C(0) : (UINT64_C(1) << m) - 1;
+        uint64_t null = bits ? ~arka_bits_load(bits, from + i, m) & all : all;
+        mask[to / 64] &= ~(null << shift);
+        i += m;
+    }
+}
+
+static void put_nulls(duckdb_vector out, idx_t at, const uint8_t *bits, int64_t from, int64_t n)
+{
+    duckdb_vector_ensure_validity_writable(out);
+    clear_valid(duckdb_vector_get_validity(out), at, bits, from, n);
+}
+
+static void put_text(duckdb_string_t *to, const arka_column *c, int64_t from, int64_t n)
+{
+    const int32_t *offsets = (const int32_t *) c->values + from;
+    for (int64_t i = 0; i < n; i++) {
+        const char *text = c->bytes + offsets[i];
+        uint32_t len = (uint32_t) (offsets[i + 1] - offsets[i]);
+        duckdb_string_t s = {0};
+        if (len <= sizeof s.value.inlined.inlined) {
+            s.value.inlined.length = len;
+            memcpy(s.value.inlined.inlined, text, len);
+        } else {
+            s.value.pointer.length = len;
+            memcpy(s.value.pointer.prefix, text, sizeof s.value.pointer.prefix);
+            s.value.pointer.ptr = (char *) (uintptr_t) text; /* DuckDB does not write through it */
+        }
+        to[i] = s;
+    }
+}
+
+static void put_values(void *data, idx_t at, arka_type type, const arka_column *c, int64_t from,
+                       int64_t n)
+{
+    switch (type) {
+    case ARKA_BOOLEAN:
+        for (int64_t i = 0; i < n; i++)
+            ((bool *) data)[at + (idx_t) i] = arka_bit(c->values, from + i);
+        break;
+    case ARKA_VARCHAR:
+        put_text((duckdb_string_t *) data + at, c, from, n);
+        break;
+    case ARKA_DOUBLE:
+        if (c->type == ARKA_BIGINT) {
+            for (int64_t i = 0; i < n; i++)
+                ((double *) data)[at + (idx_t) i] = (double) arka_column_i64(c)[from + i];
+            break;
+        }
+        memcpy((double *) data + at, arka_column_f64(c) + from, (size_t) n * sizeof(double));
+        break;
+    case ARKA_BIGINT:
+    case ARKA_TIMESTAMPTZ:
+        memcpy((int64_t *) data + at, arka_column_i64(c) + from, (size_t) n * sizeof(int64_t));
+        break;
+    case ARKA_TYPE_NONE:
+        break;
+    }
+}
+
+static void put_missing(duckdb_vector out, idx_t at, arka_type type, int64_t n)
+{
+    size_t width = type == ARKA_VARCHAR   ? sizeof(duckdb_string_t)
+                   : type == ARKA_BOOLEAN ? sizeof(bool)
+                                          : arka_type_width(type);
+    memset((char *) duckdb_vector_get_data(out) + at * width, 0, (size_t) n * width);
+    put_nulls(out, at, NULL, 0, n);
+}
+
+static void put_rows(const hot_scan *s, duckdb_data_chunk chunk, idx_t at, place from, int64_t n)
+{
+    const arka_hot_batch *hot = &s->table->snapshot->hot[from.batch];
+    for (idx_t i = 0; i < s->n_columns; i++) {
+        int field = s->fields[i];
+        if (field < 0)
+            continue;
+        duckdb_vector out = duckdb_data_chunk_get_vector(chunk, i);
+        arka_type type = s->table->types[field];
+        int column = field < hot->n_fields ? hot->column_of_field[field] : -1;
+        if (column < 0) {
+            put_missing(out, at, type, n);
+            continue;
+        }
+        const arka_column *c = &hot->batch->columns[column];
+        put_values(duckdb_vector_get_data(out), at, type, c, from.row, n);
+        if (c->validity != NULL)
+            put_nulls(out, at, c->validity, from.row, n);
+    }
+}
+
+/* Moves to the next rows that are wanted, at most `room`; how many, 0 at the end. */
+static int64_t next_rows(hot_scan *s, hot_reader *r, int64_t room, place *from)
+{
+    const arka_snapshot *snapshot = s->table->snapshot;
+    for (;;) {
+        if (r->at.batch == r->end.batch && r->at.row == r->end.row) {
+            int64_t unit = atomic_fetch_add_explicit(&s->next_unit, 1, memory_order_relaxed);
+            if (unit >= s->n_units)
+                return 0;
+            r->at = s->starts[unit];
+            r->end = s->starts[unit + 1];
+        }
+        const arka_batch *b = snapshot->hot[r->at.batch].batch;
+        int64_t to = r->at.batch == r->end.batch ? r->end.row : b->n_rows;
+        int64_t n = wanted(s->table, b) ? to - r->at.row : 0;
+        n = n < room ? n : room;
+        *from = r->at;
+        r->at.row += n;
+        if (n == 0 || r->at.row == b->n_rows)
+            r->at = (place){r->at.batch + 1, 0};
+        if (n > 0)
+            return n;
+    }
+}
+
+static void scan_hot(duckdb_function_info info, duckdb_data_chunk chunk)
+{
+    hot_scan *s = duckdb_function_get_init_data(info);
+    hot_reader *r = duckdb_function_get_local_init_data(info);
+    int64_t size = (int64_t) duckdb_vector_size(), n = 0, m;
+    place from;
+    while (n < size && (m = next_rows(s, r, size - n, &from)) > 0) {
+        put_rows(s, chunk, (idx_t) n, from, m);
+        n += m;
+    }
+    duckdb_data_chunk_set_size(chunk, (idx_t) n);
+}
+
+arka_status arka_hot_register(arka_sql *sql, duckdb_connection connection, arka_error *err)
+{
+    duckdb_table_function f = duckdb_create_table_function();
+    duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    duckdb_table_function_set_name(f, "arc_hot");
+    for (int i = 0; i < 3; i++)
+        duckdb_table_function_add_parameter(f, text);
+    duckdb_table_function_set_extra_info(f, sql, NULL);
+    duckdb_table_function_set_bind(f, bind_hot);
+    duckdb_table_function_set_init(f, init_hot);
+    duckdb_table_function_set_local_init(f, init_reader);
+    duckdb_table_function_set_function(f, scan_hot);
+    duckdb_table_function_supports_projection_pushdown(f, true);
+    bool ok = duckdb_register_table_function(connection, f) == DuckDBSuccess;
+    duckdb_destroy_logical_type(&text);
+    duckdb_destroy_table_function(&f);
+    return ok ? ARKA_OK : arka_fail(err, ARKA_INTERNAL, "DuckDB does not take function arc_hot");
+}

@@ -1,0 +1,221 @@
+/* A query from its text to encoded bytes. */
+#include "base/buf.h"
+#include "sql/encode.h"
+#include "sql/lexer.h"
+#include "sql/run.h"
+
+enum { PIECE_BYTES = 256 << 10 };
+
+struct arka_query {
+    arka_session *session;
+    arka_inspection *inspection;
+    arka_text text;  /* what runs: the inspection's, or ours for SHOW */
+    arka_buf own;    /* bytes of ours */
+    arka_run run;
+    duckdb_data_chunk chunk; /* fetched and not yet encoded */
+    arka_encoder *encoder;
+    int n_columns;
+    const char **names;
+    duckdb_logical_type *types;
+    bool begun, done;
+    int64_t n_rows;
+    arka_mono started;
+};
+
+const char *arka_format_content_type(arka_format format)
+{
+    switch (format) {
+    case ARKA_FORMAT_JSON:
+        return "application/json";
+    case ARKA_FORMAT_ARROW:
+        return "application/vnd.apache.arrow.stream";
+    case ARKA_FORMAT_MSGPACK:
+        return "application/msgpack";
+    case ARKA_FORMAT_CSV:
+        return "text/csv; charset=utf-8";
+    }
+    return "application/octet-stream";
+}
+
+void arka_query_free(arka_query *q)
+{
+    if (q == NULL)
+        return;
+    arka_encoder_free(q->encoder);
+    if (q->chunk != NULL)
+        duckdb_destroy_data_chunk(&q->chunk);
+    if (q->session != NULL && q->run.has_result && !q->done)
+        arka_session_interrupt(q->session, false); /* else DuckDB finishes what is under way */
+    for (int i = 0; i < q->n_columns; i++)
+        duckdb_destroy_logical_type(&q->types[i]);
+    arka_free(q->types);
+    arka_free(q->names);
+    arka_run_fini(&q->run);
+    if (q->session != NULL)
+        arka_session_give(q->session);
+    arka_inspection_unref(q->inspection);
+    arka_buf_fini(&q->own);
+    arka_free(q);
+}
+
+/* ---- what runs ---- */
+
+static arka_status show_text(arka_query *q, arka_slice database, bool scoped, arka_error *err)
+{
+    const arka_inspection *i = q->inspection;
+    if (i->statement == ARKA_STATEMENT_SHOW_DATABASES) {
+        arka_buf_text(&q->own, "SELECT database FROM arc_databases() ORDER BY database");
+    } else {
+        if (scoped && i->show_database.len > 0 && !arka_name_eq(i->show_database, database))
+            return arka_complain(err, ARKA_FORBIDDEN, &i->text, i->show_at,
+                                 "the request is limited to database '%.*s'", ARKA_FMT(database));
+        arka_buf_text(&q->own, "SELECT * FROM arc_tables(");
+        arka_sql_quote(&q->own, '\'', i->show_database.len > 0 ? i->show_database : database);
+        arka_buf_text(&q->own, ") ORDER BY database, table_name");
+    }
+    q->text = (arka_text){.user = i->text.user, .prefix = SIZE_MAX};
+    return ARKA_OK;
+}
+
+/* SELECT count(*) FROM (the user's statement up to its ';' … */
+static arka_status count_text(arka_query *q, arka_error *err)
+{
+    static const char before[] = "SELECT count(*) FROM (";
+    const arka_text *text = &q->inspection->text;
+    if (q->inspection->statement != ARKA_STATEMENT_SELECT)
+        return arka_fail(err, ARKA_INPUT, "only a SELECT can be counted");
+    arka_lexer lexer = {text->sql, 0};
+    arka_token t = arka_lexer_next(&lexer);
+    while (t.kind != ARKA_TOKEN_END && !arka_token_is_sign(t, ';'))
+        t = arka_lexer_next(&lexer);
+    arka_buf_text(&q->own, before);
+    arka_buf_append(&q->own, text->sql.data, t.at);
+    arka_buf_text(&q->own, "\n)"); /* behind a comment without its newline too */
+    q->text = *text;
+    q->text.prefix = sizeof before - 1;
+    return ARKA_OK;
+}
+
+static arka_status choose_text(arka_query *q, arka_slice database, bool scoped, bool count,
+                               arka_error *err)
+{
+    bool show = q->inspection->statement == ARKA_STATEMENT_SHOW_DATABASES ||
+                q->inspection->statement == ARKA_STATEMENT_SHOW_TABLES;
+    if (!count && !show) {
+        q->text = q->inspection->text;
+        return ARKA_OK;
+    }
+    ARKA_TRY(count ? count_text(q, err) : show_text(q, database, scoped, err));
+    q->text.sql.data = arka_buf_cstr(&q->own);
+    q->text.sql.len = q->own.len;
+    return q->text.sql.data ? ARKA_OK : arka_fail_nomem(err, "a statement", q->own.len);
+}
+
+/* A session, inspected and resolved, running. `q` is free'd by the caller whatever happens. */
+static arka_status begin(arka_query *q, arka_sql *sql, const arka_query_options *options,
+                         bool count, arka_error *err)
+{
+    arka_slice database =
+        options->database.len > 0 ? options->database : ARKA_SLICE("default");
+    q->started = arka_mono_now();
+    ARKA_TRY(arka_session_take(sql, options->deadline, &q->session, err));
+    ARKA_TRY(arka_session_check(q->session, err));
+    ARKA_TRY(arka_cache_inspect(sql->cache, q->session->connection, options->text, &q->inspection,
+                                err));
+    ARKA_TRY(choose_text(q, database, options->scoped, count, err));
+    ARKA_TRY(arka_resolve(q->session, q->inspection, database, options->scoped, err));
+    return arka_run_start(&q->run, q->session, &q->text, err);
+}
+
+/* ---- the answer ---- */
+
+static arka_status make_encoder(arka_query *q, const arka_query_options *options, arka_error *err)
+{
+    int n = (int) duckdb_column_count(&q->run.result);
+    q->names = arka_calloc((size_t) n + 1, sizeof *q->names);
+    q->types = arka_calloc((size_t) n + 1, sizeof *q->types);
+    if (q->names == NULL || q->types == NULL)
+        return arka_fail_nomem(err, "a result's columns", (size_t) n * sizeof *q->names);
+    for (; q->n_columns < n; q->n_columns++) {
+        q->names[q->n_columns] = duckdb_column_name(&q->run.result, (idx_t) q->n_columns);
+        q->types[q->n_columns] =
+            duckdb_column_logical_type(&q->run.result, (idx_t) q->n_columns);
+    }
+    arka_result_shape shape = {n, q->names, q->types};
+    return arka_encoder_new(options->format, &options->encode, &shape, &q->encoder, err);
+}
+
+static arka_query *new_query(void)
+{
+    return arka_calloc(1, sizeof(arka_query));
+}
+
+arka_status arka_query_start(arka_sql *sql, const arka_query_options *options, arka_query **out,
+                             arka_error *err)
+{
+    ARKA_AUTO(arka_query) q = new_query();
+    if (q == NULL)
+        return arka_fail_nomem(err, "a query", sizeof *q);
+    ARKA_TRY(begin(q, sql, options, false, err));
+    ARKA_TRY(make_encoder(q, options, err));
+    ARKA_TRY(arka_run_fetch(&q->run, &q->chunk, err));
+    *out = arka_take(q);
+    return ARKA_OK;
+}
+
+arka_status arka_query_next(arka_query *q, arka_buf *out, bool *done, arka_error *err)
+{
+    size_t from = out->len;
+    *done = false;
+    if (q->done) {
+        *done = true;
+        return ARKA_OK;
+    }
+    ARKA_TRY(arka_session_check(q->session, err));
+    if (!q->begun)
+        ARKA_TRY(arka_encoder_begin(q->encoder, out, err));
+    q->begun = true;
+    while (q->chunk != NULL && out->len - from < PIECE_BYTES) {
+        q->n_rows += (int64_t) duckdb_data_chunk_get_size(q->chunk);
+        ARKA_TRY(arka_encoder_chunk(q->encoder, q->chunk, out, err));
+        duckdb_destroy_data_chunk(&q->chunk);
+        q->chunk = NULL;
+        ARKA_TRY(arka_run_fetch(&q->run, &q->chunk, err));
+    }
+    if (q->chunk == NULL) {
+        arka_result_end end = {q->n_rows, arka_query_ms(q), arka_wall_us()};
+        ARKA_TRY(arka_encoder_end(q->encoder, &end, out, err));
+        q->done = *done = true;
+    }
+    return out->failed ? arka_fail_nomem(err, "an answer", out->len) : ARKA_OK;
+}
+
+void arka_query_cancel(arka_query *q)
+{
+    arka_session_interrupt(q->session, false);
+}
+
+int64_t arka_query_n_rows(const arka_query *q)
+{
+    return q->n_rows;
+}
+
+double arka_query_ms(const arka_query *q)
+{
+    return arka_mono_since_ms(q->started);
+}
+
+arka_status arka_query_estimate(arka_sql *sql, const arka_query_options *options,
+                                int64_t *out_rows, arka_error *err)
+{
+    ARKA_AUTO(arka_query) q = new_query();
+    if (q == NULL)
+        return arka_fail_nomem(err, "a query", sizeof *q);
+    ARKA_TRY(begin(q, sql, options, true, err));
+    ARKA_TRY(arka_run_fetch(&q->run, &q->chunk, err));
+    if (q->chunk == NULL || duckdb_data_chunk_get_size(q->chunk) != 1)
+        return arka_fail(err, ARKA_INTERNAL, "a count without a row");
+    *out_rows = *(int64_t *) duckdb_vector_get_data(duckdb_data_chunk_get_vector(q->chunk, 0));
+    q->done = true;
+    return ARKA_OK;
+}

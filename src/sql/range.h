@@ -1,0 +1,39 @@
+/**
+ * What a WHERE clause says about the time of a table's rows, as far as it is plain: top-level AND-ed
+ * comparisons of the column "time" with constants and with terms of now(). Used to leave out files
+ * and hot batches; DuckDB still filters the rows, so a range may be wider than the truth and never
+ * narrower. Private to sql/.
+ */
+#ifndef ARKA_SQL_RANGE_H
+#define ARKA_SQL_RANGE_H
+
+#include <duckdb.h>
+
+#include "sql/tree.h"
+
+/** Both ends inclusive, µs since 1970 UTC. */
+typedef struct arka_range {
+    int64_t min, max;         /* INT64_MIN, INT64_MAX: open */
+    int64_t now_min, now_max; /* the same relative to now; INT64_MIN, INT64_MAX: open */
+    bool named_now;           /* an end comes from current_date and its like, which a column can shadow */
+} arka_range;
+
+#define ARKA_RANGE_ALL ((arka_range){INT64_MIN, INT64_MAX, INT64_MIN, INT64_MAX, false})
+
+/** How a table reference can be called in the WHERE clause of its SELECT. */
+typedef struct arka_range_table {
+    arka_slice name;  /* alias, or the table's own name */
+    bool unqualified; /* the only table: "time" without a name is its column */
+} arka_range_table;
+
+/**
+ * The range that `where` (DuckDB's parse tree; NULL is fine) puts on a table. Constants other than
+ * plain literals are computed by `connection`. What is not understood adds nothing.
+ */
+arka_range arka_range_of(duckdb_connection connection, const arka_tree *where,
+                         const arka_range_table *table);
+
+/** *min, *max: the range at `now_us`, both ends inclusive. */
+void arka_range_at(const arka_range *range, int64_t now_us, int64_t *min, int64_t *max);
+
+#endif

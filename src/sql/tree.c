@@ -1,0 +1,246 @@
+#include "sql/tree.h"
+
+#include "base/number.h"
+
+enum { MAX_DEPTH = 5000 }; /* DuckDB's max_expression_depth is 1,000; one expression is two levels here */
+
+typedef struct parser {
+    arka_arena *arena;
+    const char *start, *at, *end;
+    int depth;
+    arka_error *err;
+} parser;
+
+static arka_status bad(parser *p, const char *expected)
+{
+    return arka_fail(p->err, ARKA_INTERNAL, "DuckDB's JSON: expected %s at byte %zu", expected,
+                     (size_t) (p->at - p->start));
+}
+
+static void skip_blanks(parser *p)
+{
+    while (p->at < p->end &&
+           (*p->at == ' ' || *p->at == '\n' || *p->at == '\t' || *p->at == '\r'))
+        p->at++;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 32;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four digits behind "\u"; -1 when they are not there. */
+static int32_t hex4(const char *at, const char *end)
+{
+    int32_t v = 0;
+    if (end - at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int d = hex_digit(at[i]);
+        if (d < 0)
+            return -1;
+        v = v << 4 | d;
+    }
+    return v;
+}
+
+static size_t put_utf8(char *to, uint32_t c)
+{
+    if (c < 0x80) {
+        to[0] = (char) c;
+        return 1;
+    }
+    if (c < 0x800) {
+        to[0] = (char) (0xc0 | c >> 6);
+        to[1] = (char) (0x80 | (c & 63));
+        return 2;
+    }
+    if (c < 0x10000) {
+        to[0] = (char) (0xe0 | c >> 12);
+        to[1] = (char) (0x80 | (c >> 6 & 63));
+        to[2] = (char) (0x80 | (c & 63));
+        return 3;
+    }
+    to[0] = (char) (0xf0 | c >> 18);
+    to[1] = (char) (0x80 | (c >> 12 & 63));
+    to[2] = (char) (0x80 | (c >> 6 & 63));
+    to[3] = (char) (0x80 | (c & 63));
+    return 4;
+}
+
+/* One escape at p->at (behind the backslash) into `to`; the bytes written, or 0. */
+static size_t unescape(parser *p, char *to)
+{
+    static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
+    char c = *p->at++;
+    const char *simple = c ? strchr(from, c) : NULL;
+    if (simple != NULL) {
+        *to = into[simple - from];
+        return 1;
+    }
+    int32_t code = c == 'u' ? hex4(p->at, p->end) : -1;
+    if (code < 0)
+        return 0;
+    p->at += 4;
+    if (code >= 0xd800 && code < 0xdc00 && p->end - p->at >= 6 && p->at[0] == '\\' &&
+        p->at[1] == 'u') {
+        int32_t low = hex4(p->at + 2, p->end);
+        if (low >= 0xdc00 && low < 0xe000) {
+            p->at += 6;
+            return put_utf8(to, 0x10000u + ((uint32_t) (code - 0xd800) << 10) +
+                                    (uint32_t) (low - 0xdc00));
+        }
+    }
+    return put_utf8(to, (uint32_t) code);
+}
+
+static arka_status parse_string(parser *p, arka_slice *out)
+{
+    if (p->at == p->end || *p->at != '"')
+        return bad(p, "a string");
+    const char *from = ++p->at;
+    while (p->at < p->end && *p->at != '"')
+        p->at += *p->at == '\\' && p->end - p->at > 1 ? 2 : 1;
+    const char *close = p->at;
+    if (close >= p->end)
+        return bad(p, "the end of a string");
+
+    char *to = arka_arena_alloc(p->arena, (size_t) (close - from) + 1);
+    if (to == NULL)
+        return arka_fail_nomem(p->err, "a parse tree", close - from);
+    char *text = to;
+    for (p->at = from; p->at < close;) {
+        const char *backslash = memchr(p->at, '\\', (size_t) (close - p->at));
+        size_t plain = (size_t) ((backslash ? backslash : close) - p->at);
+        memcpy(to, p->at, plain);
+        to += plain;
+        p->at += plain;
+        if (backslash == NULL)
+            break;
+        p->at++;
+        size_t n = unescape(p, to);
+        if (n == 0)
+            return bad(p, "an escape");
+        to += n;
+    }
+    *to = 0;
+    p->at = close + 1;
+    *out = (arka_slice){text, (size_t) (to - text)};
+    return ARKA_OK;
+}
+
+static arka_status parse_value(parser *p, arka_tree **out);
+
+static arka_status parse_members(parser *p, arka_tree *parent, char close)
+{
+    arka_tree **link = &parent->child;
+    p->at++;
+    skip_blanks(p);
+    if (p->at < p->end && *p->at == close) {
+        p->at++;
+        return ARKA_OK;
+    }
+    for (;;) {
+        arka_slice key = {NULL, 0};
+        skip_blanks(p);
+        if (close == '}') {
+            ARKA_TRY(parse_string(p, &key));
+            skip_blanks(p);
+            if (p->at == p->end || *p->at++ != ':')
+                return bad(p, "':'");
+        }
+        ARKA_TRY(parse_value(p, link));
+        (*link)->key = key;
+        link = &(*link)->next;
+        skip_blanks(p);
+        if (p->at == p->end || (*p->at != ',' && *p->at != close))
+            return bad(p, "',' or the end of a list");
+        if (*p->at++ == close)
+            return ARKA_OK;
+    }
+}
+
+static arka_status parse_value(parser *p, arka_tree **out)
+{
+    arka_tree *t = arka_arena_zalloc(p->arena, sizeof *t);
+    if (t == NULL)
+        return arka_fail_nomem(p->err, "a parse tree", sizeof *t);
+    *out = t;
+    if (++p->depth > MAX_DEPTH)
+        return arka_fail(p->err, ARKA_INPUT, "the statement is nested too deeply");
+    skip_blanks(p);
+    char c = p->at < p->end ? *p->at : 0;
+    if (c == '{' || c == '[') {
+        t->kind = c == '{' ? ARKA_TREE_OBJECT : ARKA_TREE_LIST;
+        ARKA_TRY(parse_members(p, t, c == '{' ? '}' : ']'));
+    } else if (c == '"') {
+        t->kind = ARKA_TREE_STRING;
+        ARKA_TRY(parse_string(p, &t->text));
+    } else {
+        const char *from = p->at;
+        while (p->at < p->end && strchr(",]} \n\r\t", *p->at) == NULL)
+            p->at++;
+        t->text = (arka_slice){from, (size_t) (p->at - from)};
+        if (t->text.len == 0)
+            return bad(p, "a value");
+        t->kind = c == 'n'               ? ARKA_TREE_NULL
+                  : c == 't' || c == 'f' ? ARKA_TREE_BOOL
+                                         : ARKA_TREE_NUMBER;
+    }
+    p->depth--;
+    return ARKA_OK;
+}
+
+arka_status arka_tree_parse(arka_arena *arena, arka_slice json, arka_tree **out, arka_error *err)
+{
+    parser p = {arena, json.data, json.data, json.data + json.len, 0, err};
+    ARKA_TRY(parse_value(&p, out));
+    skip_blanks(&p);
+    return p.at == p.end ? ARKA_OK : bad(&p, "nothing more");
+}
+
+const arka_tree *arka_tree_get(const arka_tree *tree, const char *key)
+{
+    if (tree == NULL || tree->kind != ARKA_TREE_OBJECT)
+        return NULL;
+    for (const arka_tree *t = tree->child; t != NULL; t = t->next)
+        if (t->key.len == strlen(key) && memcmp(t->key.data, key, t->key.len) == 0)
+            return t;
+    return NULL;
+}
+
+arka_slice arka_tree_text(const arka_tree *tree, const char *key)
+{
+    const arka_tree *t = arka_tree_get(tree, key);
+    return t != NULL && t->kind == ARKA_TREE_STRING ? t->text : (arka_slice){"", 0};
+}
+
+bool arka_tree_true(const arka_tree *tree, const char *key)
+{
+    const arka_tree *t = arka_tree_get(tree, key);
+    return t != NULL && t->kind == ARKA_TREE_BOOL && t->text.data[0] == 't';
+}
+
+bool arka_tree_is(const arka_tree *tree, const char *key, const char *text)
+{
+    return arka_slice_eq(arka_tree_text(tree, key), arka_slice_of(text));
+}
+
+int64_t arka_tree_i64(const arka_tree *tree, const char *key, int64_t otherwise)
+{
+    const arka_tree *t = arka_tree_get(tree, key);
+    int64_t v;
+    /* positions of errors come as strings */
+    bool number = t != NULL && (t->kind == ARKA_TREE_NUMBER || t->kind == ARKA_TREE_STRING) &&
+                  arka_parse_i64(t->text.data, t->text.len, &v);
+    return number ? v : otherwise;
+}
+
+const arka_tree *arka_tree_first(const arka_tree *tree, const char *key)
+{
+    const arka_tree *t = arka_tree_get(tree, key);
+    return t != NULL ? t->child : NULL;
+}

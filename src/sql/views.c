@@ -1,0 +1,282 @@
+/*
+ * DuckDB's catalog, kept in step with the engine's, table by table as queries name them: a schema per
+ * database, a view per table. A view is made again when its schema grew, and when its first file came
+ * (until then it reads hot batches only, which saves opening a file).
+ *
+ *     SELECT "time", "host", … FROM (
+ *         SELECT NULL::BOOLEAN AS "\n", * FROM read_parquet(arc_files('db', 't'), schema = arc_schema('…'))
+ *         UNION ALL SELECT NULL::BOOLEAN, * FROM arc_hot('db', 't', '…'))
+ *
+ * The column called "\n" (no column of ours can be) is never seen: DuckDB's UNION keeps its first
+ * column even if nothing is wanted, and a constant costs count(*) nothing where "time" costs 50 ms for
+ * ten million rows.
+ */
+#include "base/buf.h"
+#include "base/map.h"
+#include "sql/signature.h"
+#include "sql/sql_priv.h"
+
+typedef struct view {
+    arka_schema *schema; /* that it was made for */
+    bool with_files;
+} view;
+
+struct arka_views {
+    arka_sql *sql;
+    arka_session *session; /* makes them; nobody else uses it */
+    arka_mutex lock;       /* VIEWS: all of this, and the session */
+    arka_map made;         /* "database/table" in lower case → view; "database" → the schema is there */
+    ARKA_VEC(view *) views;
+    bool all_made;
+    uint64_t all_version; /* of the engine's catalog when every table last had its view */
+};
+
+arka_status arka_views_new(arka_sql *sql, arka_views **out, arka_error *err)
+{
+    arka_views *v = arka_calloc(1, sizeof *v);
+    if (v == NULL)
+        return arka_fail_nomem(err, "the list of views", sizeof *v);
+    v->sql = sql;
+    v->session = &sql->sessions[sql->n_sessions - 1];
+    arka_mutex_init(&v->lock, ARKA_LOCK_VIEWS);
+    *out = v;
+    return ARKA_OK;
+}
+
+void arka_views_free(arka_views *v)
+{
+    if (v == NULL)
+        return;
+    arka_map_fini(&v->made);
+    for (size_t i = 0; i < v->views.n; i++) {
+        arka_schema_unref(v->views.items[i]->schema);
+        arka_free(v->views.items[i]);
+    }
+    arka_vec_fini(&v->views);
+    arka_mutex_fini(&v->lock);
+    arka_free(v);
+}
+
+/* ---- statements ---- */
+
+static void put_call(arka_buf *sql, const char *function, const arka_pin *pin)
+{
+    arka_buf_printf(sql, "%s(", function);
+    arka_sql_quote(sql, '\'', pin->database);
+    arka_buf_text(sql, ", ");
+    arka_sql_quote(sql, '\'', pin->table);
+}
+
+static void put_view(arka_buf *sql, const arka_pin *pin, const arka_schema *schema,
+                     arka_slice signature, bool with_files)
+{
+    arka_buf_text(sql, "CREATE OR REPLACE VIEW \"" ARKA_SQL_CATALOG "\".");
+    arka_sql_quote(sql, '"', pin->database);
+    arka_buf_byte(sql, '.');
+    arka_sql_quote(sql, '"', pin->table);
+    arka_buf_text(sql, " AS SELECT ");
+    for (int i = 0; i < schema->n_fields; i++) {
+        if (i > 0)
+            arka_buf_byte(sql, ',');
+        arka_sql_quote(sql, '"', schema->fields[i].name);
+    }
+    arka_buf_text(sql, " FROM ");
+    if (with_files) {
+        arka_buf_text(sql, "(SELECT NULL::BOOLEAN AS \"\n\", * FROM read_parquet(");
+        put_call(sql, "arc_files", pin);
+        arka_buf_text(sql, "), schema = arc_schema(");
+        arka_sql_quote(sql, '\'', signature);
+        arka_buf_text(sql, ")) UNION ALL SELECT NULL::BOOLEAN, * FROM ");
+    }
+    put_call(sql, "arc_hot", pin);
+    arka_buf_text(sql, ", ");
+    arka_sql_quote(sql, '\'', signature);
+    arka_buf_text(sql, with_files ? "))" : ")");
+}
+
+static arka_status run(arka_views *v, arka_buf *sql, arka_error *err)
+{
+    const char *text = arka_buf_cstr(sql);
+    return text ? arka_session_run(v->session, text, err)
+                : arka_fail_nomem(err, "the definition of a view", sql->len);
+}
+
+static arka_status make_view(arka_views *v, const arka_pin *pin, const arka_schema *schema,
+                             bool with_files, arka_error *err)
+{
+    arka_buf sql = ARKA_BUF_INIT, signature = ARKA_BUF_INIT;
+    arka_pin own = *pin;
+    own.snapshot = arka_snapshot_ref(pin->snapshot);
+    arka_signature_write(&signature, schema);
+    put_view(&sql, pin, schema, (arka_slice){signature.data, signature.len}, with_files);
+    arka_status status;
+    if (signature.failed || !arka_vec_push(&v->session->pins, own)) {
+        arka_snapshot_unref(own.snapshot);
+        status = arka_fail_nomem(err, "the definition of a view", sql.len);
+    } else {
+        status = run(v, &sql, err); /* DuckDB binds it, with our functions */
+    }
+    arka_session_unpin(v->session);
+    arka_buf_fini(&signature);
+    arka_buf_fini(&sql);
+    return status;
+}
+
+/* ---- what is made ---- */
+
+/* "database" or "database/table" in lower case, in `key` of the size below; names are far shorter. */
+enum { KEY_BYTES = 1024 };
+static arka_slice make_key(char *key, arka_slice database, arka_slice table)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < database.len && n < KEY_BYTES; i++)
+        key[n++] = database.data[i];
+    if (table.len > 0 && n < KEY_BYTES)
+        key[n++] = '/';
+    for (size_t i = 0; i < table.len && n < KEY_BYTES; i++)
+        key[n++] = table.data[i];
+    for (size_t i = 0; i < n; i++)
+        if (key[i] >= 'A' && key[i] <= 'Z')
+            key[i] |= 32;
+    return (arka_slice){key, n};
+}
+
+static arka_status ensure_schema_locked(arka_views *v, arka_slice database, arka_error *err)
+    ARKA_REQUIRES(v->lock);
+static arka_status ensure_schema_locked(arka_views *v, arka_slice database, arka_error *err)
+{
+    char bytes[KEY_BYTES];
+    arka_slice key = make_key(bytes, database, (arka_slice){"", 0});
+    if (arka_map_get(&v->made, key) != NULL)
+        return ARKA_OK;
+    arka_buf sql = ARKA_BUF_INIT;
+    arka_buf_text(&sql, "CREATE SCHEMA IF NOT EXISTS \"" ARKA_SQL_CATALOG "\".");
+    arka_sql_quote(&sql, '"', database);
+    arka_status status = run(v, &sql, err);
+    if (status == ARKA_OK && !arka_map_put(&v->made, key, v))
+        status = arka_fail_nomem(err, "the list of views", key.len);
+    arka_buf_fini(&sql);
+    return status;
+}
+
+static arka_status add_view_locked(arka_views *v, arka_slice key, view **out, arka_error *err)
+    ARKA_REQUIRES(v->lock);
+static arka_status add_view_locked(arka_views *v, arka_slice key, view **out, arka_error *err)
+{
+    *out = arka_calloc(1, sizeof **out);
+    if (*out == NULL || !arka_vec_push(&v->views, *out)) {
+        arka_free(*out);
+        return arka_fail_nomem(err, "the list of views", sizeof **out);
+    }
+    return arka_map_put(&v->made, key, *out)
+               ? ARKA_OK
+               : arka_fail_nomem(err, "the list of views", sizeof **out);
+}
+
+static arka_status ensure_locked(arka_views *v, const arka_pin *pin, arka_error *err)
+    ARKA_REQUIRES(v->lock);
+static arka_status ensure_locked(arka_views *v, const arka_pin *pin, arka_error *err)
+{
+    char bytes[KEY_BYTES];
+    arka_slice key = make_key(bytes, pin->database, pin->table);
+    arka_schema *schema = pin->snapshot->schema;
+    bool with_files = pin->snapshot->n_files > 0;
+    view *known = arka_map_get(&v->made, key);
+    if (known != NULL && known->schema != NULL) {
+        if (known->schema->version >= schema->version && (known->with_files || !with_files))
+            return ARKA_OK;
+        /* snapshots may come in any order: a view only ever grows */
+        if (known->schema->version > schema->version)
+            schema = known->schema;
+        with_files |= known->with_files;
+    }
+    if (known == NULL)
+        ARKA_TRY(add_view_locked(v, key, &known, err));
+    ARKA_TRY(ensure_schema_locked(v, pin->database, err));
+    ARKA_TRY(make_view(v, pin, schema, with_files, err));
+    arka_schema_ref(schema);
+    arka_schema_unref(known->schema);
+    known->schema = schema;
+    known->with_files = with_files;
+    return ARKA_OK;
+}
+
+arka_status arka_views_ensure(arka_views *v, const arka_pin *pin, arka_error *err)
+{
+    arka_mutex_lock(&v->lock);
+    arka_status status = ensure_locked(v, pin, err);
+    arka_mutex_unlock(&v->lock);
+    return status;
+}
+
+/* ---- all of them, for information_schema ---- */
+
+typedef struct names {
+    arka_arena arena;
+    ARKA_VEC(arka_pin) pins; /* without snapshots; a database alone has no table */
+} names;
+
+static arka_status add_name(names *n, const char *database, const char *table, arka_error *err)
+{
+    arka_pin pin = {.time_min = INT64_MIN, .time_max = INT64_MAX};
+    pin.database = arka_slice_of(arka_arena_strndup(&n->arena, database, strlen(database)));
+    if (table != NULL)
+        pin.table = arka_slice_of(arka_arena_strndup(&n->arena, table, strlen(table)));
+    if (n->arena.failed || !arka_vec_push(&n->pins, pin))
+        return arka_fail_nomem(err, "the names of all tables", sizeof pin);
+    return ARKA_OK;
+}
+
+static arka_status add_database(void *context, const arka_database_info *info, arka_error *err)
+{
+    return add_name(context, info->name, NULL, err);
+}
+
+static arka_status add_table(void *context, const arka_table_info *info, arka_error *err)
+{
+    return add_name(context, info->database, info->name, err);
+}
+
+static arka_status ensure_name(arka_views *v, arka_pin *pin, arka_error *err)
+{
+    arka_mutex_lock(&v->lock);
+    arka_status status = ensure_schema_locked(v, pin->database, err);
+    arka_mutex_unlock(&v->lock);
+    if (status != ARKA_OK || pin->table.len == 0)
+        return status;
+    arka_error gone = {0};
+    status = arka_engine_snapshot(v->sql->engine, pin->database, pin->table, &pin->snapshot, &gone);
+    if (status == ARKA_NOTFOUND)
+        return ARKA_OK; /* since it was listed */
+    if (status != ARKA_OK)
+        return arka_fail(err, status, "%s", gone.msg);
+    status = arka_views_ensure(v, pin, err);
+    arka_snapshot_unref(pin->snapshot);
+    return status;
+}
+
+arka_status arka_views_ensure_all(arka_views *v, arka_error *err)
+{
+    uint64_t version = arka_engine_catalog_version(v->sql->engine);
+    arka_mutex_lock(&v->lock);
+    bool done = v->all_made && v->all_version == version;
+    arka_mutex_unlock(&v->lock);
+    if (done)
+        return ARKA_OK;
+
+    names all = {.arena = ARKA_ARENA_INIT};
+    arka_status status = arka_engine_each_database(v->sql->engine, add_database, &all, err);
+    if (status == ARKA_OK)
+        status = arka_engine_each_table(v->sql->engine, (arka_slice){"", 0}, add_table, &all, err);
+    for (size_t i = 0; i < all.pins.n && status == ARKA_OK; i++)
+        status = ensure_name(v, &all.pins.items[i], err);
+    arka_vec_fini(&all.pins);
+    arka_arena_fini(&all.arena);
+    if (status == ARKA_OK) {
+        arka_mutex_lock(&v->lock);
+        v->all_made = true;
+        v->all_version = version;
+        arka_mutex_unlock(&v->lock);
+    }
+    return status;
+}

@@ -1,0 +1,278 @@
+#include "sql/walk.h"
+
+#include <stdint.h>
+#include <strings.h>
+
+#include "base/vec.h"
+#include "sql/functions.h"
+
+/* A name of a CTE that is in scope, innermost first. */
+typedef struct scope {
+    const struct scope *outer;
+    arka_slice name;
+} scope;
+
+/* The SELECT whose FROM clause is walked; NULL where its WHERE says nothing about a table. */
+typedef struct from_clause {
+    const arka_tree *where;
+    bool single; /* one table and nothing else */
+} from_clause;
+
+typedef struct walk {
+    arka_inspection *inspection;
+    duckdb_connection connection;
+    size_t offset;
+    arka_error *err;
+} walk;
+
+static arka_status walk_any(walk *w, const arka_tree *t, const scope *names);
+static arka_status walk_from(walk *w, const arka_tree *t, const scope *names,
+                             const from_clause *from);
+
+static bool listed(arka_slice name, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (arka_slice_eq(name, arka_slice_of(*names)))
+            return true;
+    return false;
+}
+
+static bool name_eq(arka_slice a, arka_slice b)
+{
+    return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
+}
+
+static size_t place(walk *w, const arka_tree *t)
+{
+    int64_t at = arka_tree_i64(t, "query_location", -1);
+    return at < 0 ? ARKA_TEXT_NOWHERE
+                  : arka_text_user_at(&w->inspection->text, w->offset + (size_t) at);
+}
+
+static arka_status refuse(walk *w, const arka_tree *t, const char *what, arka_slice name)
+{
+    return arka_complain(w->err, ARKA_FORBIDDEN, &w->inspection->text, place(w, t),
+                         "%s%.*s is not allowed", what, ARKA_FMT(name));
+}
+
+/* ---- tables ---- */
+
+static bool is_cte(const scope *names, const arka_tree *table)
+{
+    if (arka_tree_get(table, "schema_name") != NULL ||
+        arka_tree_get(table, "catalog_name") != NULL)
+        return false;
+    for (; names != NULL; names = names->outer)
+        if (name_eq(names->name, arka_tree_text(table, "table_name")))
+            return true;
+    return false;
+}
+
+static arka_status add_use(walk *w, const arka_tree *t, const from_clause *from)
+{
+    arka_inspection *i = w->inspection;
+    arka_table_use use = {.at = place(w, t), .range = ARKA_RANGE_ALL};
+    arka_slice database = arka_tree_text(t, "schema_name"), table = arka_tree_text(t, "table_name");
+    arka_slice alias = arka_tree_text(t, "alias");
+    if (from != NULL && from->where != NULL && arka_tree_get(t, "sample") == NULL &&
+        arka_tree_get(t, "column_name_alias") == NULL) {
+        arka_range_table names = {alias.len > 0 ? alias : table, from->single};
+        use.range = arka_range_of(w->connection, from->where, &names);
+    }
+    use.database = (arka_slice){arka_arena_text(&i->arena, database), database.len};
+    use.table = (arka_slice){arka_arena_text(&i->arena, table), table.len};
+    if (use.database.data == NULL || use.table.data == NULL ||
+        (i->n_uses == i->cap_uses &&
+         !arka_vec_grow((void **) &i->uses, &i->cap_uses, i->n_uses + 1, sizeof *i->uses)))
+        return arka_fail_nomem(w->err, "a list of tables", sizeof use);
+    i->uses[i->n_uses++] = use;
+    return ARKA_OK;
+}
+
+static arka_status walk_table(walk *w, const arka_tree *t, const scope *names,
+                              const from_clause *from)
+{
+    static const char *const INFORMATION[] = {"tables", "columns", "schemata", NULL};
+    arka_inspection *i = w->inspection;
+    arka_slice database = arka_tree_text(t, "schema_name"), table = arka_tree_text(t, "table_name");
+    size_t at = place(w, t);
+    if (is_cte(names, t))
+        return ARKA_OK;
+    if (arka_tree_get(t, "catalog_name") != NULL)
+        return arka_complain(w->err, ARKA_FORBIDDEN, &i->text, at,
+                             "the name of a table has at most two parts: database.table");
+    if (arka_tree_get(t, "at_clause") != NULL)
+        return arka_complain(w->err, ARKA_FORBIDDEN, &i->text, at, "AT is not allowed");
+    if ((at < i->text.user.len && i->text.user.data[at] == '\'') ||
+        memchr(table.data, '/', table.len) != NULL || memchr(table.data, '*', table.len) != NULL ||
+        memchr(table.data, ':', table.len) != NULL)
+        return arka_complain(w->err, ARKA_FORBIDDEN, &i->text, at,
+                             "a file cannot be queried: '%.80s'", table.data);
+    if (name_eq(database, ARKA_SLICE("information_schema")) && listed(table, INFORMATION)) {
+        i->information_schema = true;
+        i->information_at = at;
+        return ARKA_OK;
+    }
+    return add_use(w, t, from);
+}
+
+static arka_status walk_join(walk *w, const arka_tree *t, const scope *names,
+                             const from_clause *from)
+{
+    /* of an ASOF or POSITIONAL join a row's partner depends on rows that WHERE leaves out */
+    static const char *const PLAIN[] = {"REGULAR", "CROSS", "NATURAL", NULL};
+    from_clause each = {from ? from->where : NULL, false};
+    const from_clause *inner = from && listed(arka_tree_text(t, "ref_type"), PLAIN) ? &each : NULL;
+    for (const arka_tree *c = t->child; c != NULL; c = c->next) {
+        bool side = arka_slice_eq(c->key, ARKA_SLICE("left")) ||
+                    arka_slice_eq(c->key, ARKA_SLICE("right"));
+        ARKA_TRY(side ? walk_from(w, c, names, inner) : walk_any(w, c, names));
+    }
+    return ARKA_OK;
+}
+
+static arka_status walk_from(walk *w, const arka_tree *t, const scope *names,
+                             const from_clause *from)
+{
+    if (arka_tree_is(t, "type", "BASE_TABLE"))
+        return walk_table(w, t, names, from);
+    if (arka_tree_is(t, "type", "JOIN"))
+        return walk_join(w, t, names, from);
+    return walk_any(w, t, names);
+}
+
+static arka_status walk_children(walk *w, const arka_tree *t, const scope *names)
+{
+    for (const arka_tree *c = t->child; c != NULL; c = c->next)
+        ARKA_TRY(walk_any(w, c, names));
+    return ARKA_OK;
+}
+
+static arka_status check_table_function(walk *w, const arka_tree *t)
+{
+    const arka_tree *function = arka_tree_get(t, "function");
+    arka_slice name = arka_tree_text(function, "function_name");
+    if (!arka_tree_is(function, "class", "FUNCTION") || !arka_table_function_allowed(name))
+        return refuse(w, t, "table function ", name);
+    return ARKA_OK;
+}
+
+/* DESCRIBE and SUMMARIZE as a table. Its query sees no CTE, whatever DuckDB would make of one. */
+static arka_status walk_show(walk *w, const arka_tree *t)
+{
+    const arka_tree *query = arka_tree_get(t, "query");
+    if (query == NULL ||
+        (!arka_tree_is(t, "show_type", "DESCRIBE") && !arka_tree_is(t, "show_type", "SUMMARY")))
+        return refuse(w, t, "SHOW", (arka_slice){"", 0});
+    return walk_any(w, query, NULL);
+}
+
+/* ---- query nodes ---- */
+
+/* The node's own parts, its CTEs being in `names`. */
+static arka_status walk_parts(walk *w, const arka_tree *t, const scope *names)
+{
+    scope self = {names, arka_tree_text(t, "cte_name")};
+    const scope *inside = self.name.len > 0 ? &self : names; /* RECURSIVE_CTE_NODE */
+    bool select = arka_tree_is(t, "type", "SELECT_NODE");
+    bool sampled = arka_tree_get(t, "sample") != NULL;
+    const arka_tree *table = arka_tree_get(t, "from_table");
+    from_clause from = {arka_tree_get(t, "where_clause"), arka_tree_is(table, "type", "BASE_TABLE")};
+    for (const arka_tree *c = t->child; c != NULL; c = c->next) {
+        if (arka_slice_eq(c->key, ARKA_SLICE("cte_map")))
+            continue;
+        ARKA_TRY(c == table ? walk_from(w, c, inside, select && !sampled ? &from : NULL)
+                            : walk_any(w, c, inside));
+    }
+    return ARKA_OK;
+}
+
+/* Each CTE sees those before it; the node sees all. */
+static arka_status walk_ctes(walk *w, const arka_tree *t, const arka_tree *cte, const scope *names)
+{
+    if (cte == NULL)
+        return walk_parts(w, t, names);
+    scope with = {names, arka_tree_text(cte, "key")};
+    ARKA_TRY(walk_any(w, arka_tree_get(cte, "value"), names));
+    return walk_ctes(w, t, cte->next, &with);
+}
+
+static arka_status walk_node(walk *w, const arka_tree *t, const scope *names)
+{
+    return walk_ctes(w, t, arka_tree_first(arka_tree_get(t, "cte_map"), "map"), names);
+}
+
+/* ---- expressions ---- */
+
+static arka_status check_expression(walk *w, const arka_tree *t, arka_slice class)
+{
+    static const char *const CLASSES[] = {
+        "BETWEEN",    "CASE",     "CAST", "COLLATE",   "COLUMN_REF", "COMPARISON", "CONJUNCTION",
+        "CONSTANT",   "FUNCTION", "LAMBDA", "OPERATOR", "POSITIONAL_REFERENCE",    "STAR",
+        "SUBQUERY",   "WINDOW",   NULL};
+    if (!listed(class, CLASSES))
+        return refuse(w, t, "expression ", class);
+    bool window = arka_slice_eq(class, ARKA_SLICE("WINDOW"));
+    if (!window && !arka_slice_eq(class, ARKA_SLICE("FUNCTION")))
+        return ARKA_OK;
+    arka_slice name = arka_tree_text(t, "function_name");
+    if (arka_tree_true(t, "export_state"))
+        return refuse(w, t, "EXPORT_STATE", (arka_slice){"", 0});
+    if (arka_function_allowed(name))
+        return ARKA_OK;
+    if (arka_function_denied(name) || arka_table_function_allowed(name))
+        return refuse(w, t, "function ", name);
+    return arka_complain(w->err, ARKA_INPUT, &w->inspection->text, place(w, t),
+                         "Catalog Error: function %.*s does not exist, or may not be called",
+                         name.len > 80 ? 80 : (int) name.len, name.data);
+}
+
+static arka_status walk_object(walk *w, const arka_tree *t, const scope *names)
+{
+    static const char *const NODES[] = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE",
+                                        "CTE_NODE", NULL};
+    static const char *const PARTS[] = {
+        "SUBQUERY",       "EXPRESSION_LIST",        "EMPTY",             "PIVOT",
+        "ORDER_MODIFIER", "LIMIT_MODIFIER",         "LIMIT_PERCENT_MODIFIER",
+        "DISTINCT_MODIFIER", "ORDER_DEFAULT",       "ASCENDING",         "DESCENDING", NULL};
+    const arka_tree *type = arka_tree_get(t, "type");
+    const arka_tree *class = arka_tree_get(t, "class");
+    if (class != NULL) {
+        ARKA_TRY(check_expression(w, t, class->text));
+        return walk_children(w, t, names);
+    }
+    if (type == NULL || type->kind != ARKA_TREE_STRING)
+        return walk_children(w, t, names);
+    if (listed(type->text, NODES))
+        return walk_node(w, t, names);
+    if (arka_slice_eq(type->text, ARKA_SLICE("BASE_TABLE")) ||
+        arka_slice_eq(type->text, ARKA_SLICE("JOIN")))
+        return walk_from(w, t, names, NULL);
+    if (arka_slice_eq(type->text, ARKA_SLICE("SHOW_REF")))
+        return walk_show(w, t);
+    if (arka_slice_eq(type->text, ARKA_SLICE("TABLE_FUNCTION"))) {
+        ARKA_TRY(check_table_function(w, t));
+        return walk_children(w, t, names);
+    }
+    const char suffix[] = "_TYPE_INFO"; /* of a type's name: DECIMAL_TYPE_INFO and so on */
+    size_t n = sizeof suffix - 1;
+    bool type_info = type->text.len > n &&
+                     memcmp(type->text.data + type->text.len - n, suffix, n) == 0;
+    if (!type_info && !listed(type->text, PARTS))
+        return refuse(w, t, "", type->text);
+    return walk_children(w, t, names);
+}
+
+static arka_status walk_any(walk *w, const arka_tree *t, const scope *names)
+{
+    if (t->kind == ARKA_TREE_OBJECT)
+        return walk_object(w, t, names);
+    return t->kind == ARKA_TREE_LIST ? walk_children(w, t, names) : ARKA_OK;
+}
+
+arka_status arka_walk(arka_inspection *inspection, duckdb_connection connection, size_t offset,
+                      const arka_tree *node, arka_error *err)
+{
+    walk w = {inspection, connection, offset, err};
+    return walk_any(&w, node, NULL);
+}
