@@ -1,0 +1,210 @@
+/* arc serve: settings from all their layers, the server, and the signals that stop it. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "cli/verbs.h"
+#include "server/server.h"
+
+enum { MAX_OPTIONS = 16 };
+
+/* The options of settings.def, and --config; texts[i] is what was given for options[i]. */
+typedef struct serve_options {
+    arka_option options[MAX_OPTIONS];
+    const char *texts[MAX_OPTIONS];
+    arka_setting settings[MAX_OPTIONS];
+    int n;
+} serve_options;
+
+static void list_options(serve_options *o)
+{
+    static const char *const VALUES[] = {[ARKA_KIND_TEXT] = "TEXT",
+                                         [ARKA_KIND_INT] = "N",
+                                         [ARKA_KIND_BOOL] = "true|false",
+                                         [ARKA_KIND_SIZE] = "SIZE"};
+    *o = (serve_options){0};
+    for (int i = -1; i < ARKA_N_SETTINGS; i++) {
+        const arka_setting_info *info = &arka_setting_infos[i < 0 ? 0 : i];
+        if (i >= 0 && *info->option == 0)
+            continue;
+        o->settings[o->n] = (arka_setting)i;
+        o->options[o->n] = (arka_option){
+            .name = i < 0 ? "--config" : info->option,
+            .value = i < 0 ? "FILE" : VALUES[info->kind],
+            .help = i < 0 ? "read settings from a TOML file (or ARC_CONFIG_FILE)" : info->help,
+            .text = &o->texts[o->n],
+        };
+        o->n++;
+    }
+}
+
+void arka_serve_help(FILE *out)
+{
+    serve_options o;
+    list_options(&o);
+    fputs("arc serve: run the database server until SIGTERM or SIGINT.\n\n"
+          "Usage: arc serve [options]\n\n",
+          out);
+    arka_args_help(o.options, o.n, out);
+    fputs("\n"
+          "Settings come from the file, then the environment, then these options; the later wins.\n"
+          "'arc help settings' lists all of them with their environment names.\n"
+          "\n"
+          "  arc serve\n"
+          "  arc serve --port 9000 --data /var/lib/arc\n"
+          "  STORAGE_DATABASE=metrics LOG_LEVEL=debug arc serve --config arc.toml\n"
+          "\n"
+          "On the first signal the server takes no more connections, finishes what runs, writes\n"
+          "everything to Parquet and exits with 0; a second signal ends it at once with 1.\n",
+          out);
+}
+
+static int fail(int code, const arka_error *err)
+{
+    fprintf(stderr, "arc serve: %s\n", err->msg);
+    return code;
+}
+
+/* All layers; the exit code on failure. */
+static int load_settings(int argc, char **argv, arka_settings *settings, arka_error *err)
+{
+    serve_options o;
+    const char *none[1];
+    int n_none;
+    list_options(&o);
+    if (arka_args_parse(o.options, o.n, argc, argv, none, 0, &n_none, err) != ARKA_OK)
+        return ARKA_EXIT_USAGE;
+    const char *file = o.texts[0] ? o.texts[0] : getenv("ARC_CONFIG_FILE");
+    if (file != NULL && *file != 0 && arka_settings_read_file(settings, file, err) != ARKA_OK)
+        return ARKA_EXIT_CONFIG;
+    if (arka_settings_read_environment(settings, getenv, err) != ARKA_OK)
+        return ARKA_EXIT_CONFIG;
+    for (int i = 1; i < o.n; i++) {
+        char where[64];
+        snprintf(where, sizeof where, "option %s", o.options[i].name);
+        if (o.texts[i] != NULL &&
+            arka_settings_set(settings, o.settings[i], arka_slice_of(o.texts[i]), ARKA_FROM_OPTION,
+                              where, err) != ARKA_OK)
+            return ARKA_EXIT_USAGE;
+    }
+    return arka_settings_finish(settings, err) == ARKA_OK ? ARKA_EXIT_OK : ARKA_EXIT_CONFIG;
+}
+
+static arka_log make_log(const arka_settings *s)
+{
+    bool text = strcasecmp(s->log_format, "text") == 0 ||
+                (strcasecmp(s->log_format, "auto") == 0 && isatty(STDERR_FILENO));
+    return (arka_log){
+        .level = arka_log_level_parse(s->log_level),
+        .format = text ? ARKA_LOG_TEXT : ARKA_LOG_JSON,
+        .fd = STDERR_FILENO,
+    };
+}
+
+/* Each connection and each open Parquet file takes a descriptor. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void greet(const arka_settings *s, const arka_log *log, int port)
+{
+    bool v6 = strchr(s->host, ':') != NULL;
+    const char *host =
+        *s->host == 0 || strcmp(s->host, "0.0.0.0") == 0 || strcmp(s->host, "::") == 0 ? "127.0.0.1"
+                                                                                       : s->host;
+    char url[300];
+    snprintf(url, sizeof url, v6 && host == s->host ? "http://[%s]:%d" : "http://%s:%d", host,
+             port);
+    arka_log_write(log, ARKA_INFO, "listening", NULL, "%s, data in %s", url, s->base_path);
+    if (log->format != ARKA_LOG_TEXT)
+        return;
+    fprintf(stderr,
+            "\n  arc " ARC_VERSION " at %s, data in %s\n\n"
+            "  write   curl '%s/write?db=default' --data-binary 'cpu,host=a usage=1.5'\n"
+            "  query   curl %s/api/v1/query -d '{\"sql\": \"SELECT * FROM cpu\"}'\n"
+            "  or      arc query --url %s \"SELECT * FROM cpu\"\n\n",
+            url, s->data_dir, url, url, url);
+}
+
+static void end_at_once(int signal_number)
+{
+    static const char TEXT[] = "arc serve: second signal, ending at once\n";
+    ARKA_IGNORE(write(STDERR_FILENO, TEXT, sizeof TEXT - 1) < 0);
+    _exit(ARKA_EXIT_FAILED);
+}
+
+static void stop_signals(sigset_t *out)
+{
+    sigemptyset(out);
+    sigaddset(out, SIGTERM);
+    sigaddset(out, SIGINT);
+}
+
+static int serve(const arka_settings *settings, const arka_log *log)
+{
+    arka_error err = {0};
+    arka_server *server = NULL;
+    sigset_t signals;
+    int got = 0;
+    /* before any thread is started, so that all of them leave the signals to this one */
+    stop_signals(&signals);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (arka_server_start(settings, log, &server, &err) != ARKA_OK)
+        return fail(ARKA_EXIT_FAILED, &err);
+    greet(settings, log, arka_server_port(server));
+    while (sigwait(&signals, &got) != 0)
+        ;
+    arka_log_write(log, ARKA_INFO, "stopping", NULL, "%s: finishing requests, then flushing",
+                   got == SIGTERM ? "SIGTERM" : "SIGINT");
+    signal(SIGTERM, end_at_once);
+    signal(SIGINT, end_at_once);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    if (arka_server_stop(server, &err) != ARKA_OK) {
+        arka_log_write(log, ARKA_ERROR, "stopped", NULL, "not everything was written: %s", err.msg);
+        return ARKA_EXIT_FAILED;
+    }
+    arka_log_write(log, ARKA_INFO, "stopped", NULL, "everything is written");
+    return ARKA_EXIT_OK;
+}
+
+int arka_serve_main(int argc, char **argv)
+{
+    arka_error err = {0};
+    arka_settings settings;
+    int code = ARKA_EXIT_OK;
+    if (arka_settings_init(&settings, &err) != ARKA_OK)
+        code = ARKA_EXIT_FAILED;
+    else
+        code = load_settings(argc, argv, &settings, &err);
+    if (code == ARKA_EXIT_OK) {
+        arka_log log = make_log(&settings);
+        raise_descriptor_limit();
+        code = serve(&settings, &log);
+    } else {
+        fail(code, &err);
+        if (code == ARKA_EXIT_USAGE)
+            fputs("'arc help serve' explains the options\n", stderr);
+    }
+    arka_settings_fini(&settings);
+    return code;
+}
+
+void arka_settings_help(FILE *out)
+{
+    fputs("| setting | default | environment | option | meaning |\n|---|---|---|---|---|\n", out);
+    for (int i = 0; i < ARKA_N_SETTINGS; i++) {
+        const arka_setting_info *info = &arka_setting_infos[i];
+        fprintf(out, "| `%s` | %s%s%s | %s | %s | %s |\n", info->key, *info->standard ? "`" : "",
+                info->standard, *info->standard ? "`" : "", info->env, info->option, info->help);
+    }
+}

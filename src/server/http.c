@@ -1,0 +1,482 @@
+#include "server/http.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "server/reply.h"
+#include "server/server_priv.h"
+#include "server/stream.h"
+
+enum {
+    CONNECTION_MEMORY = 112 << 10, /* half of it reads: a write of 1,000 rows comes in one piece */
+    INLINE_BODY = 256 << 10,       /* a larger write would hold up the thread's other connections */
+    KEPT_BODY = 256 << 10,         /* of a connection's body buffer, between requests */
+    FIRST_BODY = 64 << 10,
+    DRAIN = 64 << 20, /* read and dropped after a refusal, so that the client comes to read it */
+};
+
+struct arka_http {
+    arka_server *server;
+    struct MHD_Daemon *daemon;
+    atomic_int in_flight;
+    atomic_int_least64_t body_bytes; /* capacity of all body buffers */
+    int64_t max_body, max_body_bytes;
+    arka_mutex lock; /* for `idle` alone */
+    arka_cond idle;
+};
+
+typedef enum phase {
+    IDLE,        /* between requests */
+    BODY,        /* begun, its body is coming */
+    DRAINING,    /* refused on the wire already; the connection ends soon */
+    WITH_WORKER, /* suspended until the worker gives it back */
+    SENT,        /* the answer is the library's */
+} phase;
+
+typedef struct connection {
+    arka_request request;
+    arka_http *http;
+    phase phase;
+    arka_buf target; /* as sent */
+    arka_buf body;
+    int64_t body_len; /* as declared, -1: chunked */
+    int64_t received; /* of it */
+    int64_t charged;  /* body.cap, as counted in http->body_bytes */
+    bool discard;     /* the answer stands: what comes of the body is dropped */
+    bool handled;     /* the handler has run */
+} connection;
+
+/* ---- the life of a request ---- */
+
+static void keep_small_buffers(connection *c)
+{
+    if (c->body.cap > KEPT_BODY || c->body.failed) {
+        arka_buf_fini(&c->body);
+        atomic_fetch_sub_explicit(&c->http->body_bytes, c->charged, memory_order_relaxed);
+        c->charged = 0;
+    }
+    arka_buf_clear(&c->body);
+}
+
+static void count_out(arka_http *http)
+{
+    /* pairs with the load in arka_http_wait_idle: whoever waits sees the last one leave */
+    if (atomic_fetch_sub_explicit(&http->in_flight, 1, memory_order_acq_rel) == 1 &&
+        arka_server_stopping(http->server)) {
+        arka_mutex_lock(&http->lock);
+        arka_cond_broadcast(&http->idle);
+        arka_mutex_unlock(&http->lock);
+    }
+}
+
+static void finish_request(connection *c)
+{
+    arka_request *r = &c->request;
+    const arka_log *log = r->server->log;
+    if (r->answer.status >= 500)
+        arka_count(&r->server->counters.requests_failed, 1);
+    if (arka_log_wants(log, ARKA_DEBUG))
+        arka_log_write(log, ARKA_DEBUG, "request", r->id, "%s %.*s %d, %.3f ms, %lld bytes in",
+                       r->method_name ? r->method_name : "?", ARKA_FMT(r->path), r->answer.status,
+                       arka_mono_since_ms(r->arrived), (long long)c->received);
+    if (r->answer.stream != NULL)
+        arka_stream_abandon(r->answer.stream);
+    arka_answer_reset(&r->answer);
+    arka_arena_fini(&r->arena);
+    keep_small_buffers(c);
+    c->phase = IDLE;
+    count_out(c->http);
+}
+
+static void *on_target(void *context, const char *uri, struct MHD_Connection *connection_)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection_, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    connection *c = info ? info->socket_context : NULL;
+    if (c == NULL)
+        return NULL;
+    arka_buf_clear(&c->target);
+    arka_buf_text(&c->target, uri);
+    return c;
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection_, void **request,
+                         enum MHD_RequestTerminationCode how)
+{
+    connection *c = *request;
+    if (c != NULL && c->phase != IDLE)
+        finish_request(c);
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection_, void **slot,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    arka_http *http = context;
+    connection *c = *slot;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        c = arka_calloc(1, sizeof *c);
+        if (c != NULL)
+            c->http = http;
+        *slot = c;
+    } else if (c != NULL) {
+        atomic_fetch_sub_explicit(&http->body_bytes, c->charged, memory_order_relaxed);
+        arka_buf_fini(&c->target);
+        arka_buf_fini(&c->body);
+        arka_free(c);
+        *slot = NULL;
+    }
+}
+
+/* ---- what is asked for ---- */
+
+/* Path and query string out of the target; ARKA_INPUT when it is no path. */
+static arka_status read_target(connection *c, arka_error *err)
+{
+    arka_request *r = &c->request;
+    arka_slice target = {c->target.data, c->target.len};
+    if (c->target.failed)
+        return arka_fail_nomem(err, "a request target", target.len);
+    /* "http://host/path" means the same as "/path" (RFC 9112, 3.2.2) */
+    if (target.len > 7 && memcmp(target.data, "http://", 7) == 0) {
+        const char *slash = memchr(target.data + 7, '/', target.len - 7);
+        const char *end = target.data + target.len;
+        target = slash ? (arka_slice){slash, (size_t)(end - slash)} : ARKA_SLICE("/");
+    }
+    const char *mark = target.len ? memchr(target.data, '?', target.len) : NULL;
+    if (mark != NULL) {
+        r->query = (arka_slice){mark + 1, (size_t)(target.data + target.len - mark - 1)};
+        target.len = (size_t)(mark - target.data);
+    }
+    r->path = target;
+    if (target.len == 0 || target.data[0] != '/')
+        return arka_fail(err, ARKA_INPUT, "the request target is not a path");
+    if (memchr(target.data, '%', target.len) == NULL &&
+        memmem(target.data, target.len, "/.", 2) == NULL)
+        return ARKA_OK;
+    ARKA_TRY(arka_percent_decode(target, &r->arena, &target, err));
+    char *path = arka_arena_strndup(&r->arena, target.data, target.len);
+    if (path == NULL)
+        return arka_fail_nomem(err, "a path", target.len);
+    r->path = (arka_slice){path, arka_path_normalise(path, target.len)};
+    return ARKA_OK;
+}
+
+/* Leaves either a route or an answer that says why there is none. */
+static void find_route(connection *c)
+{
+    arka_request *r = &c->request;
+    arka_error err = {0};
+    char methods[64];
+    if (read_target(c, &err) != ARKA_OK) {
+        arka_answer_fail(r, &err);
+        return;
+    }
+    arka_route_match match = arka_route_find(r->server->routes, r->method, r->path);
+    r->route = match.route;
+    memcpy(r->args, match.args, sizeof r->args);
+    if (match.route != NULL)
+        return;
+    arka_methods_text(match.methods, methods);
+    int shown = r->path.len > 200 ? 200 : (int)r->path.len;
+    if (match.methods == 0) {
+        arka_answer_error(r, 404, "not_found", "Cannot %s %.*s", r->method_name, shown,
+                          r->path.data);
+    } else if (r->method == ARKA_OPTIONS) {
+        arka_answer_empty(r);
+        arka_answer_header(r, "Allow", "%s", methods);
+    } else {
+        arka_answer_error(r, 405, "method_not_allowed", "%s is not allowed on %.*s, only %s",
+                          r->method_name, shown, r->path.data, methods);
+        arka_answer_header(r, "Allow", "%s", methods);
+    }
+}
+
+static int64_t declared_length(const arka_request *r)
+{
+    arka_slice text = arka_request_header(r, "Content-Length");
+    int64_t n;
+    if (arka_request_header(r, "Transfer-Encoding").len > 0)
+        return -1;
+    /* what is no number has been refused by the library */
+    return arka_parse_i64(text.data, text.len, &n) ? n : 0;
+}
+
+static void start_request(connection *c, struct MHD_Connection *mhd, const char *method)
+{
+    arka_request *r = &c->request;
+    arka_server *server = c->http->server;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *r = (arka_request){
+        .server = server,
+        .connection = mhd,
+        .fd = info->connect_fd,
+        .arrived = arka_mono_now(),
+        .arrived_us = arka_wall_us(),
+        .method = arka_method_parse(method),
+        .method_name = method,
+        .answer = {.body = ARKA_BUF_INIT},
+        .arena = ARKA_ARENA_INIT,
+    };
+    c->phase = BODY;
+    c->received = 0;
+    c->discard = c->handled = false;
+    c->body_len = declared_length(r);
+    atomic_fetch_add_explicit(&c->http->in_flight, 1, memory_order_relaxed);
+    arka_count(&server->counters.requests, 1);
+    arka_request_set_id(r, arka_request_header(r, "X-Request-ID"));
+    find_route(c);
+    c->discard = r->route == NULL;
+}
+
+/* ---- bodies ---- */
+
+/*
+ * The library cannot answer in the middle of a body, and a connection closed on a client that
+ * still sends would take the answer with it. So the answer goes out beside the library, and what
+ * comes then is read and dropped for a while.
+ */
+static enum MHD_Result refuse_body(connection *c)
+{
+    arka_request *r = &c->request;
+    arka_answer_error(r, 413, "too_large", "the request body is over the limit of %lld bytes",
+                      (long long)c->http->max_body);
+    r->answer.close = true;
+    if (arka_request_header_has(r, "Expect", "100-continue") && c->received == 0) {
+        c->phase = SENT; /* the client waits for a word before it sends */
+        return arka_reply_send(r);
+    }
+    arka_reply_send_now(r);
+    c->phase = DRAINING;
+    return MHD_YES;
+}
+
+static enum MHD_Result begin(connection *c, struct MHD_Connection *mhd, const char *method)
+{
+    start_request(c, mhd, method);
+    return c->body_len > c->http->max_body ? refuse_body(c) : MHD_YES;
+}
+
+static void charge_body(connection *c)
+{
+    int64_t more = (int64_t)c->body.cap - c->charged;
+    c->charged += more;
+    atomic_fetch_add_explicit(&c->http->body_bytes, more, memory_order_relaxed);
+}
+
+/* Room for n more bytes within the budget of all bodies together. */
+static arka_status grow_body(connection *c, size_t n, arka_error *err)
+{
+    size_t need = c->body.len + n, cap = c->body.cap * 2;
+    if (need <= c->body.cap)
+        return ARKA_OK;
+    if (cap < FIRST_BODY)
+        cap = FIRST_BODY;
+    if (c->body_len >= 0 && cap > (size_t)c->body_len) /* never more than was declared … */
+        cap = (size_t)c->body_len;
+    if (cap < need) /* … as long as that was true */
+        cap = need;
+    int64_t all = atomic_load_explicit(&c->http->body_bytes, memory_order_relaxed);
+    if (all + (int64_t)(cap - c->body.cap) > c->http->max_body_bytes)
+        return arka_fail(err, ARKA_BUSY,
+                         "request bodies fill the %lld bytes that they may have together",
+                         (long long)c->http->max_body_bytes);
+    if (!arka_buf_grow_to(&c->body, cap))
+        return arka_fail_nomem(err, "a request body", cap);
+    charge_body(c);
+    return ARKA_OK;
+}
+
+static void run_here(connection *c)
+{
+    c->handled = true;
+    arka_handled how = c->request.route->handle(&c->request);
+    ARKA_CHECK(how == ARKA_ANSWERED, "%s detached on the HTTP thread", c->request.route->path);
+}
+
+static enum MHD_Result take_body(connection *c, const char *bytes, size_t *n)
+{
+    arka_request *r = &c->request;
+    size_t len = *n;
+    *n = 0;
+    c->received += (int64_t)len;
+    if (c->phase == DRAINING)
+        return c->received < c->http->max_body + DRAIN ? MHD_YES : MHD_NO;
+    if (c->received > c->http->max_body)
+        return refuse_body(c);
+    if (c->discard)
+        return MHD_YES;
+    bool runs_here = r->route->run == ARKA_RUN_HERE || r->route->run == ARKA_RUN_WRITES;
+    if (runs_here && (int64_t)len == c->body_len && len <= INLINE_BODY) {
+        r->body = (arka_slice){bytes, len};
+        run_here(c);
+        r->body = (arka_slice){NULL, 0};
+        return MHD_YES;
+    }
+    arka_error err = {0};
+    if (grow_body(c, len, &err) != ARKA_OK) {
+        arka_answer_fail(r, &err);
+        c->discard = true;
+        return MHD_YES;
+    }
+    arka_buf_append(&c->body, bytes, len);
+    return MHD_YES;
+}
+
+/* ---- running ---- */
+
+static void run_on_worker(void *context)
+{
+    arka_request *r = context;
+    if (r->route->handle(r) == ARKA_ANSWERED)
+        arka_http_give_back(r);
+}
+
+void arka_http_give_back(arka_request *r)
+{
+    MHD_resume_connection(r->connection);
+}
+
+static enum MHD_Result send_answer(connection *c)
+{
+    c->phase = SENT;
+    return arka_reply_send(&c->request);
+}
+
+static enum MHD_Result hand_over(connection *c)
+{
+    arka_request *r = &c->request;
+    arka_server *server = r->server;
+    arka_error err = {0};
+    arka_workers *to = r->route->run == ARKA_RUN_QUERY ? server->queries : server->workers;
+    c->handled = true;
+    c->phase = WITH_WORKER;
+    /* before the worker has it: a resume that comes first would be lost */
+    MHD_suspend_connection(r->connection);
+    if (arka_workers_submit(to, run_on_worker, r, &err) != ARKA_OK) {
+        arka_answer_fail(r, &err);
+        arka_http_give_back(r);
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result end_of_body(connection *c)
+{
+    arka_request *r = &c->request;
+    if (c->phase == DRAINING)
+        return MHD_NO;
+    if (c->discard || c->handled)
+        return send_answer(c);
+    r->body = (arka_slice){c->body.data, c->body.len};
+    bool here = r->route->run == ARKA_RUN_HERE ||
+                (r->route->run == ARKA_RUN_WRITES && r->body.len <= INLINE_BODY);
+    if (!here)
+        return hand_over(c);
+    run_here(c);
+    return send_answer(c);
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *n_upload, void **request)
+{
+    connection *c = *request;
+    if (c == NULL)
+        return MHD_NO; /* out of memory when it was accepted */
+    switch (c->phase) {
+    case IDLE:
+        return begin(c, mhd, method);
+    case BODY:
+    case DRAINING:
+        return *n_upload > 0 ? take_body(c, upload, n_upload) : end_of_body(c);
+    case WITH_WORKER:
+        return send_answer(c);
+    case SENT:
+    default:
+        *n_upload = 0;
+        return MHD_YES;
+    }
+}
+
+/* ---- the daemon ---- */
+
+/* Targets are decoded by us, with their length known: the library's decoder would end at a NUL. */
+static size_t leave_escapes(void *context, struct MHD_Connection *mhd, char *text)
+{
+    return strlen(text);
+}
+
+static arka_status start_daemon(arka_http *http, arka_error *err)
+{
+    const arka_settings *s = http->server->settings;
+    int n_threads = s->workers > 0 ? (int)s->workers : arka_n_processors();
+    struct MHD_OptionItem options[] = {
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->max_connections, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->idle_timeout, NULL},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, http},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escapes, NULL},
+        {n_threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, n_threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    http->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+                                        MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET,
+                                    0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY, options,
+                                    MHD_OPTION_END);
+    if (http->daemon == NULL)
+        return arka_fail(err, ARKA_IO, "cannot start %d HTTP threads", n_threads);
+    return ARKA_OK;
+}
+
+arka_status arka_http_new(arka_server *server, arka_http **out, arka_error *err)
+{
+    const arka_settings *s = server->settings;
+    arka_http *http = arka_calloc(1, sizeof *http);
+    if (http == NULL)
+        return arka_fail_nomem(err, "the HTTP server", sizeof *http);
+    http->server = server;
+    http->max_body = s->max_request_mb << 20;
+    http->max_body_bytes = s->max_body_memory_mb << 20;
+    arka_mutex_init(&http->lock, ARKA_LOCK_LEAF);
+    arka_cond_init(&http->idle);
+    arka_status status = start_daemon(http, err);
+    if (status == ARKA_OK)
+        *out = http;
+    else
+        arka_http_free(http);
+    return status;
+}
+
+void arka_http_free(arka_http *http)
+{
+    if (http == NULL)
+        return;
+    if (http->daemon != NULL)
+        MHD_stop_daemon(http->daemon);
+    arka_cond_fini(&http->idle);
+    arka_mutex_fini(&http->lock);
+    arka_free(http);
+}
+
+void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *peer,
+                               socklen_t peer_len)
+{
+    /* refusing, it closes the socket itself */
+    ARKA_IGNORE(MHD_add_connection(http->daemon, fd, peer, peer_len) == MHD_NO);
+}
+
+bool arka_http_wait_idle(arka_http *http, arka_mono deadline)
+{
+    bool waited = true;
+    arka_mutex_lock(&http->lock);
+    /* pairs with the decrement in count_out */
+    while (waited && atomic_load_explicit(&http->in_flight, memory_order_acquire) > 0)
+        waited = arka_cond_wait(&http->idle, &http->lock, deadline);
+    arka_mutex_unlock(&http->lock);
+    return atomic_load_explicit(&http->in_flight, memory_order_acquire) == 0;
+}

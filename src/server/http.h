@@ -1,0 +1,33 @@
+/**
+ * HTTP by libmicrohttpd: connections in, requests to their handlers, answers out. Private to
+ * server/. An epoll loop a thread; each connection belongs to one of them for life.
+ *
+ * A request's body is collected first: borrowed from the connection's own buffer when it came in
+ * one piece and its handler runs on the HTTP thread, else copied. Handlers that may wait run on
+ * workers while the connection is suspended.
+ */
+#ifndef ARKA_SERVER_HTTP_H
+#define ARKA_SERVER_HTTP_H
+
+#include <sys/socket.h>
+
+#include "server/request.h"
+
+typedef struct arka_http arka_http;
+
+ARKA_MUST_USE arka_status arka_http_new(arka_server *server, arka_http **out, arka_error *err);
+/** Closes what is open. No request may be with a worker. NULL is fine. */
+void arka_http_free(arka_http *http);
+
+/** A connection that was accepted; taken, closed when there are too many. Any thread. */
+void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *peer,
+                               socklen_t peer_len);
+
+/** A worker is done with `r`, or has put a stream into its answer: it is not to be touched after.
+ */
+void arka_http_give_back(arka_request *r);
+
+/** Wait until no request is in flight; false when the deadline came first. */
+bool arka_http_wait_idle(arka_http *http, arka_mono deadline);
+
+#endif

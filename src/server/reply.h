@@ -1,0 +1,14 @@
+/** An answer on the wire: its headers, and the library's response for it. Private to server/. */
+#ifndef ARKA_SERVER_REPLY_H
+#define ARKA_SERVER_REPLY_H
+
+#include <microhttpd.h>
+
+#include "server/request.h"
+
+/** Hand the answer (its body, its stream) to the library. On the connection's HTTP thread. */
+enum MHD_Result arka_reply_send(arka_request *r);
+/** Write it to the socket at once, in the middle of a body; the connection must end after it. */
+void arka_reply_send_now(arka_request *r);
+
+#endif

@@ -1,0 +1,40 @@
+/**
+ * The queries that run: cancelled when their client is gone, or when the server has waited long
+ * enough. A thread looks at the sockets of waiting clients a few times a second, because the HTTP
+ * library does not look at suspended connections. Any thread.
+ *
+ * A client that closes only its sending side counts as gone.
+ */
+#ifndef ARKA_SERVER_RUNNING_H
+#define ARKA_SERVER_RUNNING_H
+
+#include "sql/sql.h"
+
+typedef struct arka_running arka_running;
+
+/** One running query; caller's memory, zero-initialised, alive from enter to leave. */
+typedef struct arka_ticket {
+    /* private to running.c */
+    struct arka_ticket *next, *previous;
+    arka_query *query;
+    int fd; /* to look at, or -1 */
+    bool cancelled;
+} arka_ticket;
+
+ARKA_MUST_USE arka_status arka_running_new(arka_running **out, arka_error *err);
+/** Nothing may be running. NULL is fine. */
+void arka_running_free(arka_running *running);
+
+/** `fd`: the client's socket, watched from now on. */
+void arka_running_enter(arka_running *running, arka_ticket *ticket, int fd);
+void arka_running_leave(arka_running *running, arka_ticket *ticket);
+/** The query there is to cancel (NULL: not any more); cancelled at once if its ticket was. */
+void arka_running_set_query(arka_running *running, arka_ticket *ticket, arka_query *query);
+/** Watch `fd`, or with -1 nothing. Must be -1 before the connection may go on. */
+void arka_running_watch(arka_running *running, arka_ticket *ticket, int fd);
+void arka_running_cancel(arka_running *running, arka_ticket *ticket);
+void arka_running_cancel_all(arka_running *running);
+bool arka_running_is_cancelled(arka_running *running, const arka_ticket *ticket);
+int arka_running_n(arka_running *running);
+
+#endif

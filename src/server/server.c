@@ -1,0 +1,157 @@
+#include "server/server.h"
+
+#include "server/server_priv.h"
+
+static void log_event(void *context, const arka_event *event)
+{
+    static const arka_log_level LEVELS[] = {
+        [ARKA_EVENT_DEBUG] = ARKA_DEBUG,
+        [ARKA_EVENT_INFO] = ARKA_INFO,
+        [ARKA_EVENT_WARN] = ARKA_WARN,
+        [ARKA_EVENT_ERROR] = ARKA_ERROR,
+    };
+    const arka_server *server = context;
+    arka_log_write(server->log, LEVELS[event->level], event->name, NULL, "%s", event->text);
+}
+
+/* The directory that `path` lies in. */
+static arka_status make_parent(const char *path, arka_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path)
+        return ARKA_OK;
+    char *parent = arka_strndup(path, (size_t)(slash - path));
+    if (parent == NULL)
+        return arka_fail_nomem(err, "a path", strlen(path));
+    arka_status status = arka_dir_make(&arka_os_real, parent, err);
+    arka_free(parent);
+    return status;
+}
+
+static arka_status open_engine(arka_server *server, arka_error *err)
+{
+    const arka_settings *s = server->settings;
+    arka_engine_options o;
+    arka_engine_options_default(&o);
+    o.base_path = s->base_path;
+    o.manifest_path = s->db_path;
+    o.default_database = s->database;
+    ARKA_CHECK(arka_codec_parse(arka_slice_of(s->compression), &o.codec), "settings not finished");
+    o.codec_level = (int)s->compression_level;
+    o.flush_rows = s->buffer_rows;
+    o.flush_age_ms = s->buffer_age * 1000;
+    o.flush_bytes = s->buffer_mb << 20;
+    o.flush_interval_ms = s->flush_interval * 1000;
+    o.hot_limit_bytes = (size_t)s->hot_limit_mb << 20;
+    o.on_event = log_event;
+    o.context = server;
+    ARKA_TRY(make_parent(s->db_path, err));
+    return arka_engine_open(&o, &server->engine, err);
+}
+
+static arka_status open_sql(arka_server *server, arka_error *err)
+{
+    const arka_settings *s = server->settings;
+    arka_sql_options o = {
+        .engine = server->engine,
+        .memory_limit_bytes = (size_t)s->duckdb_memory,
+        .threads = (int)s->duckdb_threads,
+        .temp_dir = s->temp_dir,
+        .max_sessions = (int)s->query_slots,
+    };
+    return arka_sql_open(&o, &server->sql, err);
+}
+
+static arka_status start(arka_server *server, arka_error *err)
+{
+    enum { WAITING_WRITES = 1024 };
+    const arka_settings *s = server->settings;
+    int n = arka_n_processors();
+    ARKA_TRY(arka_route_table_new(arka_routes, arka_n_routes, &server->routes, err));
+    ARKA_TRY(open_engine(server, err));
+    ARKA_TRY(open_sql(server, err));
+    ARKA_TRY(arka_running_new(&server->running, err));
+    ARKA_TRY(arka_workers_new("requests", n < 2 ? 2 : n, WAITING_WRITES, &server->workers, err));
+    ARKA_TRY(arka_workers_new("queries", (int)s->query_slots, (int)s->query_queue, &server->queries,
+                              err));
+    ARKA_TRY(arka_http_new(server, &server->http, err));
+    return arka_listener_new(server->http, s->host, (int)s->port, &server->listener, err);
+}
+
+/* The reverse of start; what is missing was never opened. */
+static arka_status stop(arka_server *server, arka_error *err)
+{
+    arka_status status = ARKA_OK;
+    arka_listener_free(server->listener);
+    /* before the HTTP threads end: those answer what the workers give back */
+    if (server->queries != NULL)
+        arka_workers_stop(server->queries);
+    if (server->workers != NULL)
+        arka_workers_stop(server->workers);
+    arka_http_free(server->http);
+    arka_workers_free(server->queries);
+    arka_workers_free(server->workers);
+    arka_running_free(server->running);
+    arka_sql_close(server->sql);
+    if (server->engine != NULL)
+        status = arka_engine_close(server->engine, err);
+    arka_route_table_free(server->routes);
+    arka_rejects_fini(&server->rejects);
+    arka_free(server);
+    return status;
+}
+
+arka_status arka_server_start(const arka_settings *settings, const arka_log *log, arka_server **out,
+                              arka_error *err)
+{
+    arka_server *server = arka_calloc(1, sizeof *server);
+    if (server == NULL)
+        return arka_fail_nomem(err, "the server", sizeof *server);
+    server->settings = settings;
+    server->log = log;
+    server->started = arka_mono_now();
+    arka_rejects_init(&server->rejects);
+    arka_status status = start(server, err);
+    if (status != ARKA_OK) {
+        ARKA_IGNORE(stop(server, NULL)); /* the first failure is the one to tell */
+        return status;
+    }
+    if (!arka_listener_is_loopback(server->listener))
+        arka_log_write(log, ARKA_WARN, "no_authentication", NULL,
+                       "listening on %s: everyone who reaches this address can read and write "
+                       "everything, because tokens are not built yet",
+                       *settings->host ? settings->host : "all addresses");
+    *out = server;
+    return ARKA_OK;
+}
+
+int arka_server_port(const arka_server *server)
+{
+    return arka_listener_port(server->listener);
+}
+
+/* Let the requests in flight end; queries that take too long are cancelled. */
+static void drain(arka_server *server)
+{
+    enum { AFTER_CANCEL_MS = 10000 };
+    const arka_log *log = server->log;
+    int64_t grace_ms = server->settings->graceful_timeout * 1000;
+    if (arka_http_wait_idle(server->http, arka_mono_after_ms(grace_ms)))
+        return;
+    arka_log_write(log, ARKA_WARN, "stop", NULL, "requests still in flight after %lld s: cancelled",
+                   (long long)server->settings->graceful_timeout);
+    arka_running_cancel_all(server->running);
+    if (!arka_http_wait_idle(server->http, arka_mono_after_ms(AFTER_CANCEL_MS)))
+        arka_log_write(log, ARKA_WARN, "stop", NULL, "connections that do not end are closed");
+}
+
+arka_status arka_server_stop(arka_server *take_server, arka_error *err)
+{
+    if (take_server == NULL)
+        return ARKA_OK;
+    atomic_store_explicit(&take_server->stopping, true, memory_order_relaxed);
+    arka_listener_free(take_server->listener);
+    take_server->listener = NULL;
+    drain(take_server);
+    return stop(take_server, err);
+}

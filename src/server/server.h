@@ -1,0 +1,30 @@
+/**
+ * The server: the engine and the query service behind HTTP. This header is the folder's face.
+ *
+ * Order of start: engine, sql, workers, HTTP, listening. Stop is the reverse, and says so in log.
+ */
+#ifndef ARKA_SERVER_SERVER_H
+#define ARKA_SERVER_SERVER_H
+
+#include "server/log.h"
+#include "server/settings.h"
+
+typedef struct arka_server arka_server;
+
+/**
+ * Open everything and listen. `settings` (finished) and `log` outlive the server.
+ * ARKA_INPUT: the address cannot be used; ARKA_CONFLICT: another process has the data directory;
+ * ARKA_IO and others: whatever the engine says.
+ */
+ARKA_MUST_USE arka_status arka_server_start(const arka_settings *settings, const arka_log *log,
+                                            arka_server **out, arka_error *err);
+/** The port that it listens on. */
+int arka_server_port(const arka_server *server);
+/**
+ * Accept no more, wait for the requests in flight (at most server.graceful_timeout, then running
+ * queries are cancelled), flush, close. Returns the engine's failure to flush; the server is gone
+ * in any case. NULL is fine.
+ */
+arka_status arka_server_stop(arka_server *take_server, arka_error *err);
+
+#endif

@@ -1,0 +1,54 @@
+/** The server's inside, for the files of this folder only. */
+#ifndef ARKA_SERVER_PRIV_H
+#define ARKA_SERVER_PRIV_H
+
+#include <stdatomic.h>
+
+#include "engine/engine.h"
+#include "os/thread.h"
+#include "server/listen.h"
+#include "server/log.h"
+#include "server/rejects.h"
+#include "server/running.h"
+#include "server/server.h"
+#include "server/workers.h"
+#include "sql/sql.h"
+
+typedef struct arka_counters {
+#define X(name, text) atomic_int_least64_t name;
+#include "server/counters.def"
+#undef X
+} arka_counters;
+
+struct arka_server {
+    const arka_settings *settings;
+    const arka_log *log;
+    arka_mono started;
+    arka_engine *engine;
+    arka_sql *sql;
+    arka_workers *workers; /* large writes, flushes, lists */
+    arka_workers *queries;
+    arka_running *running;
+    arka_route_table *routes;
+    arka_http *http;
+    arka_listener *listener;
+    arka_rejects rejects;
+    arka_counters counters;
+    atomic_bool stopping;
+};
+
+/* Counters only add up; nothing else is ordered by them. */
+static inline void arka_count(atomic_int_least64_t *counter, int64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+static inline int64_t arka_counted(atomic_int_least64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+static inline bool arka_server_stopping(arka_server *server)
+{
+    return atomic_load_explicit(&server->stopping, memory_order_relaxed);
+}
+
+#endif
