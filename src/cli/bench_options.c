@@ -23,7 +23,7 @@ typedef struct option {
 
 /* clang-format off */
 static const option OPTIONS[] = {
-    {"url", "URL", BOTH, TEXT, AT(url), 0, 0, "the server [http://127.0.0.1:8000]"},
+    {"url", "URL", BOTH, TEXT, AT(url), 0, 0, "the server [environment: ARC_URL, else http://127.0.0.1:8000]"},
     {"token", "T", BOTH, TEXT, AT(token), 0, 0, "its token [environment: ARC_TOKEN]"},
     {"database", "NAME", BOTH, TEXT, AT(database), 0, 0, "written and read [bench]"},
     {"workload", "iot|finance", WRITE, WORD, AT(workload), 0, 0, "5 columns or 10 [iot]"},
@@ -146,12 +146,17 @@ static arka_status parse_one(arka_bench_options *out, arka_bench_mode mode, int 
     return set_option(out, o, value, err);
 }
 
+static const char *from_environment(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value != NULL && value[0] != 0 ? value : otherwise;
+}
+
 arka_status arka_bench_options_parse(arka_bench_options *o, arka_bench_mode mode, int argc,
                                      char **argv, arka_error *err)
 {
-    const char *token = getenv("ARC_TOKEN");
-    *o = (arka_bench_options){.url = "http://127.0.0.1:8000",
-                              .token = token != NULL && token[0] != 0 ? token : NULL,
+    *o = (arka_bench_options){.url = from_environment("ARC_URL", "http://127.0.0.1:8000"),
+                              .token = from_environment("ARC_TOKEN", NULL),
                               .database = "bench",
                               .n_connections = mode == ARKA_BENCH_WRITE ? 12 : 1,
                               .n_threads = 1,

@@ -29,8 +29,8 @@ typedef struct arka_bench_options {
 } arka_bench_options;
 
 /**
- * argv: the options only. Texts are borrowed from argv; the token's default is the environment's
- * ARC_TOKEN. ARKA_INPUT names the option.
+ * argv: the options only. Texts are borrowed from argv or the environment (ARC_URL, ARC_TOKEN).
+ * ARKA_INPUT names the option.
  */
 ARKA_MUST_USE arka_status arka_bench_options_parse(arka_bench_options *o, arka_bench_mode mode,
                                                    int argc, char **argv, arka_error *err);

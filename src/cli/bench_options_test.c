@@ -20,6 +20,7 @@ TEST(defaults_differ_by_verb)
     arka_error err = {0};
     arka_bench_options w, q;
     unsetenv("ARC_TOKEN");
+    unsetenv("ARC_URL");
     ASSERT_OK(parse(ARKA_BENCH_WRITE, "", &w, &err));
     assert_string_equal(w.url, "http://127.0.0.1:8000");
     assert_string_equal(w.database, "bench");
@@ -64,16 +65,19 @@ TEST(every_form_of_a_value_is_read)
     assert_true(o.no_flush && o.no_verify && o.json);
 }
 
-TEST(the_token_comes_from_the_environment)
+TEST(url_and_token_come_from_the_environment)
 {
     arka_error err = {0};
     arka_bench_options o;
     setenv("ARC_TOKEN", "secret", 1);
+    setenv("ARC_URL", "http://far:1", 1);
     ASSERT_OK(parse(ARKA_BENCH_WRITE, "", &o, &err));
     assert_string_equal(o.token, "secret");
+    assert_string_equal(o.url, "http://far:1");
     ASSERT_OK(parse(ARKA_BENCH_WRITE, "--token other", &o, &err));
     assert_string_equal(o.token, "other");
     unsetenv("ARC_TOKEN");
+    unsetenv("ARC_URL");
 }
 
 TEST(wrong_options_are_named)
