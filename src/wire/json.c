@@ -2,7 +2,7 @@
 
 #include <jansson.h>
 
-#include "base/mem.h"
+#include "base/utf8.h"
 
 static json_t *inner(const arka_json *value)
 {
@@ -41,6 +41,21 @@ static int depth_of(arka_slice text, int enough)
     return deepest;
 }
 
+/* The parser quotes the text up to the byte that it stopped at, which may be within a character. */
+static arka_status refuse(const json_error_t *why, size_t len, arka_error *err)
+{
+    if (json_error_code(why) == json_error_out_of_memory)
+        return arka_fail_nomem(err, "a JSON body", len);
+    arka_buf text = ARKA_BUF_INIT;
+    arka_utf8_repair(&text, arka_slice_of(why->text));
+    const char *readable = arka_buf_cstr(&text);
+    arka_status status =
+        arka_fail(err, ARKA_INPUT, "the body is not valid JSON at line %d, column %d: %s",
+                  why->line, why->column, readable ? readable : "");
+    arka_buf_fini(&text);
+    return status;
+}
+
 arka_status arka_json_parse(arka_slice text, int max_depth, arka_json **out, arka_error *err)
 {
     if (text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
@@ -53,11 +68,8 @@ arka_status arka_json_parse(arka_slice text, int max_depth, arka_json **out, ark
         return arka_fail(err, ARKA_INPUT, "the JSON body nests deeper than %d levels", max_depth);
     json_error_t why;
     json_t *root = json_loadb(text.data, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
-    if (root == NULL && json_error_code(&why) == json_error_out_of_memory)
-        return arka_fail_nomem(err, "a JSON body", text.len);
     if (root == NULL)
-        return arka_fail(err, ARKA_INPUT, "the body is not valid JSON at line %d, column %d: %s",
-                         why.line, why.column, why.text);
+        return refuse(&why, text.len, err);
     *out = (arka_json *)root;
     return ARKA_OK;
 }

@@ -163,6 +163,7 @@ TEST(broken_text_is_refused_with_line_and_column)
         {"{\"a\":\"x\ny\"}", "line 1"},
         {"{\"a\\u0000\":1}", "NUL"},
         {"sql=SELECT 1", "line 1"},
+        {"\"a\\\xc3\xa9\"", "line 1, column 4: invalid escape near '\"a\\\xef\xbf\xbd'"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
         ASSERT_FAILS(arka_json_parse(arka_slice_of(CASES[i].text), 0, &root, &err), ARKA_INPUT,

@@ -675,3 +675,45 @@ TEST(a_body_cut_anywhere_is_parsed_or_refused)
     for (size_t n = 0; n < sizeof BODY; n++)
         free(parsed_with((arka_slice){BODY, n}, &DEFAULTS));
 }
+
+/* A body that comes by every allocation of the parser. */
+static arka_buf body_with_everything(void)
+{
+    arka_buf body = ARKA_BUF_INIT;
+    for (int i = 0; i < 200; i++) {
+        arka_buf_printf(&body, "m%d,host=h\\ %d,%s=x f%d=%d.5,g=%di,s=\"a\\\"%d\",b=t %d\n", i % 3,
+                        i, i % 2 ? "a" : "z", i % 20, i, i, i, i * 1000);
+        arka_buf_printf(&body, "m%d,host=same f=%di %d\n", i % 3, i, (200 - i) * 1000);
+    }
+    arka_buf_literal(&body, "m0,host=same f=1.5 5000\nm0,host=same host=1,g=2 5000\nm0 v=abc\n");
+    return body;
+}
+
+TEST(memory_may_run_out_anywhere)
+{
+    arka_buf body = body_with_everything();
+    for (int for_good = 0; for_good < 2; for_good++) {
+        int n_failed = 0;
+        bool whole = false;
+        for (long n = 1; !whole; n++) {
+            arka_error err = {0};
+            arka_writes writes = {0};
+            kit_fail_allocation(n, for_good);
+            arka_status status =
+                arka_lineproto_parse(body.data, body.len, &DEFAULTS, &writes, &err);
+            kit_fail_allocation(0, false);
+            if (status == ARKA_OK) {
+                assert_int_equal(writes.n_rejected, 1);
+                assert_int_equal(writes.n_rows, 400);
+                whole = writes.rejects.n == 1; /* else only its record was lost */
+            } else {
+                assert_int_equal(status, ARKA_NOMEM);
+                assert_non_null(strstr(err.msg, "out of memory"));
+            }
+            n_failed += !whole;
+            arka_writes_fini(&writes);
+        }
+        assert_true(n_failed > 50);
+    }
+    arka_buf_fini(&body);
+}
