@@ -39,19 +39,14 @@ static uint64_t divide_wide(unsigned __int128 n, uint64_t d, uint64_t *rest)
 #endif
 }
 
-double lp_decimal(uint64_t m, unsigned places)
+/*
+ * Long division in integers: with m and d = 10^places shifted to bit 63, the quotient
+ * m * 2^63 / d has 63 or 64 bits. A remainder is kept as its lowest bit, far below the 53 that a
+ * double has, so that the one rounding happens in the conversion, as if from the exact quotient.
+ * The scaling by a power of two is exact: the result is between 1e-4 and 1e19.
+ */
+double lp_long_decimal(uint64_t m, unsigned places)
 {
-    static const double POW10[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
-                                   1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
-    /* Both operands are exact doubles, and one IEEE division rounds correctly (Clinger 1990). */
-    if (ARKA_LIKELY(m <= UINT64_C(1) << 53))
-        return (double)m / POW10[places];
-    /*
-     * Long division in integers: with m and d = 10^places shifted to bit 63, the quotient
-     * m * 2^63 / d has 63 or 64 bits. A remainder is kept as its lowest bit, far below the 53
-     * that a double has, so that the one rounding happens in the conversion, as if from the exact
-     * quotient. The scaling by a power of two is exact: the result is between 1e-4 and 1e19.
-     */
     uint64_t d = LP_POW10[places];
     int m_shift = __builtin_clzll(m), d_shift = __builtin_clzll(d);
     uint64_t rest;

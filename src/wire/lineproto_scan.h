@@ -163,8 +163,19 @@ static inline const char *lp_string_end(const char *s, const char *end, bool *es
  */
 const char *lp_scan_slow(const char *s, const char *end, lp_value *out, const char **why);
 
-/** m * 10^-places, correctly rounded; m < 10^19, 1 <= places <= 19. */
-double lp_decimal(uint64_t m, unsigned places);
+/** m * 10^-places, correctly rounded; 2^53 < m < 10^19, 1 <= places <= 19. */
+double lp_long_decimal(uint64_t m, unsigned places);
+
+/** The same for any m < 10^19. */
+static inline double lp_decimal(uint64_t m, unsigned places)
+{
+    static const double POW10[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,
+                                   1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
+    /* Both operands are exact doubles, and one IEEE division rounds correctly (Clinger 1990). */
+    if (ARKA_LIKELY(m <= UINT64_C(1) << 53))
+        return (double)m / POW10[places];
+    return lp_long_decimal(m, places);
+}
 
 #if LP_SWAR
 extern const uint64_t LP_POW10[20];

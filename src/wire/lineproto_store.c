@@ -59,12 +59,23 @@ static int64_t find_point(const lp_measurement *m, const arka_row_key *tags, int
 static bool unescape_string(arka_buf *to, arka_slice text)
 {
     to->len = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char next = i + 1 < text.len ? text.data[i + 1] : 0;
-        i += text.data[i] == '\\' && (next == '"' || next == '\\');
-        arka_buf_byte(to, text.data[i]);
+    char *at = arka_buf_reserve(to, text.len);
+    if (at == NULL)
+        return false;
+    for (const char *s = text.data, *end = s + text.len; s < end;) {
+        const char *slash = memchr(s, '\\', (size_t)(end - s));
+        size_t n = (size_t)((slash ? slash : end) - s);
+        memcpy(at, s, n);
+        at += n;
+        s += n;
+        if (slash != NULL) {
+            /* a backslash is itself unless a quote or another one follows */
+            s += end - s > 1 && (s[1] == '"' || s[1] == '\\');
+            *at++ = *s++;
+        }
     }
-    return !to->failed;
+    to->len = (size_t)(at - to->data);
+    return true;
 }
 
 /* What the column's type becomes with a value of that kind in it. */
