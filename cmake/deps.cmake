@@ -31,3 +31,7 @@ set_target_properties(duckdb PROPERTIES
 if(ARC_TESTS)
     pkg_check_modules(cmocka REQUIRED IMPORTED_TARGET cmocka>=1.1)
 endif()
+if(ARC_FUZZ)
+    # The tree library that our MessagePack decoder is compared with; msgpack-c in newer releases.
+    pkg_search_module(msgpack REQUIRED IMPORTED_TARGET msgpack-c msgpack)
+endif()
