@@ -263,7 +263,7 @@ static inline arka_status scan_line(lp_parser *p, const char **s)
     }
     if (ARKA_UNLIKELY(at > p->valid_to) && !arka_lp__is_utf8(p, at))
         return bad(p, "invalid UTF-8");
-    ARKA_TRY(arka_lp__store(p, series, us));
+    ARKA_TRY(arka_lp__store(p, head, us));
     *s = at;
     return ARKA_OK;
 }
@@ -382,9 +382,10 @@ static arka_status seal_all(lp_parser *p)
         int64_t n_rows = arka_rows_n(m->rows);
         if (n_rows == 0)
             continue;
-        arka_write write = {.measurement = {arka_arena_text(&p->out->arena, m->name), m->name.len}};
+        arka_write write = {
+            .measurement = {arka_arena_text(&p->out->arena, m->stored), m->stored.len}};
         if (write.measurement.data == NULL || !arka_vec_reserve(&p->out->writes, 1))
-            return arka_fail_nomem(p->err, "a write", m->name.len);
+            return arka_fail_nomem(p->err, "a write", m->stored.len);
         ARKA_TRY(arka_rows_seal(arka_take(m->rows), &write.batch, p->err));
         p->out->writes.items[p->out->writes.n++] = write;
         p->out->n_rows += n_rows;

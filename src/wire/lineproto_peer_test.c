@@ -378,8 +378,11 @@ static bool twin_store(twin_table *t, const twin_line *line, int64_t now_us)
 static twin_table *twin_table_of(twin *tw, const char *name)
 {
     for (int i = 0; i < tw->n_tables; i++)
-        if (strcmp(tw->tables[i].name, name) == 0)
+        if (strcasecmp(tw->tables[i].name, name) == 0) {
+            if (tw->tables[i].n_rows == 0)
+                tw->tables[i].name = name;
             return &tw->tables[i];
+        }
     assert_true(tw->n_tables < 8);
     twin_table *t = &tw->tables[tw->n_tables++];
     t->n_columns = t->n_rows = 0;

@@ -41,7 +41,8 @@ typedef struct lp_tag_key {
 } lp_tag_key;
 
 typedef struct lp_measurement {
-    arka_slice name;
+    arka_slice name;   /* as the first line wrote it, be it a refused one */
+    arka_slice stored; /* as the first stored line wrote it; same letters, perhaps another case */
     arka_rows *rows;
     ARKA_VEC(lp_column) columns;
     arka_map fields; /* raw key → lp_field */
@@ -68,7 +69,7 @@ typedef struct lp_series {
 
 /**
  * One way to write a series: the bytes of a line up to the blank before its fields. Each series
- * has one canonical way: tags ascending by key, none empty, keys spelled as the columns, and what
+ * has one canonical way: tags ascending by key, none empty, names spelled as at first, and what
  * had escapes escaped again in a way that no two values share. A head that is written like that
  * without any backslash is canonical as it stands.
  */
@@ -115,7 +116,7 @@ typedef struct lp_parser {
     size_t n_heads, heads_cap;
     uint64_t seed; /* of the hash, so that nobody can choose colliding heads */
     ARKA_VEC(lp_measurement *) measurements;
-    arka_map by_name;
+    arka_map by_name;     /* lower-case */
     const char *valid_to; /* from `line` to here the text is UTF-8 */
     size_t memory_left;   /* what columns, rows and measurements may still take, roughly */
 
@@ -126,6 +127,7 @@ typedef struct lp_parser {
 
 enum {
     LP_MAX_COLUMNS = 4096,
+    LP_MAX_NAME = 128,           /* bytes of a measurement's (names.h) */
     LP_MEASUREMENT_BYTES = 4096, /* about what one takes before its first row */
     LP_COLUMN_BYTES = 512,
     LP_CELL_BYTES = 9, /* a value and its presence, in every row of every column */
@@ -158,8 +160,8 @@ ARKA_MUST_USE arka_status arka_lp__spend(lp_parser *p, size_t n);
  * memory. */
 arka_slice arka_lp__unescape(lp_parser *p, arka_slice raw);
 
-/** Store the cells as a point of that series, or into the row that has its time already. */
-ARKA_MUST_USE arka_status arka_lp__store(lp_parser *p, lp_series *series, int64_t time_us);
+/** Store the cells as a point of the head's series, or into the row that has its time already. */
+ARKA_MUST_USE arka_status arka_lp__store(lp_parser *p, const lp_head *head, int64_t time_us);
 /** Of a column of that type: which kinds of values it takes (lp_column.fits). */
 unsigned char arka_lp__fits(arka_type type);
 

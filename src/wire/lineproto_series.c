@@ -135,6 +135,14 @@ void arka_lp__measurement_free(lp_measurement *m)
     arka_free(m);
 }
 
+/* Names of tables, too, differ by more than the case of ASCII letters. */
+static arka_slice fold(arka_slice name, char *out)
+{
+    for (size_t i = 0; i < name.len; i++)
+        out[i] = (char)(name.data[i] | ((unsigned char)(name.data[i] - 'A') < 26) << 5);
+    return (arka_slice){out, name.len};
+}
+
 static arka_status make_measurement(lp_parser *p, arka_slice name, lp_measurement **out)
 {
     ARKA_TRY(arka_name_check_measurement(name, p->why));
@@ -147,7 +155,9 @@ static arka_status make_measurement(lp_parser *p, arka_slice name, lp_measuremen
     m->name = name;
     m->tag_keys_normal = true;
     ARKA_TRY(arka_rows_new(false, &m->rows, p->err));
-    if (!arka_map_put(&p->by_name, name, m))
+    char key[LP_MAX_NAME];
+    ARKA_CHECK(name.len <= sizeof key);
+    if (!arka_map_put(&p->by_name, fold(name, key), m))
         return no_memory(p, "a measurement", name.len);
     *out = m;
     return ARKA_OK;
@@ -173,8 +183,10 @@ static arka_status find_measurement(lp_parser *p, const char **s, const char *en
     *s = stop;
     p->measurement = name;
     lp_measurement *recent = p->previous ? p->previous->series->measurement : NULL;
-    if (recent == NULL || !arka_slice_eq(recent->name, name))
-        recent = arka_map_get(&p->by_name, name);
+    if (recent == NULL || !arka_slice_eq(recent->name, name)) {
+        char key[LP_MAX_NAME];
+        recent = name.len > sizeof key ? NULL : arka_map_get(&p->by_name, fold(name, key));
+    }
     if (recent == NULL)
         ARKA_TRY(make_measurement(p, name, &recent));
     *out = recent;
@@ -383,7 +395,8 @@ static arka_status parse_head(lp_parser *p, arka_slice raw, uint64_t hash, lp_he
     ARKA_TRY(find_measurement(p, &s, end, &m));
     ARKA_TRY(parse_tags(p, m, s, end, &any_empty));
     lp_head head = {.raw = raw, .as_written = true};
-    head.canonical = !any_empty && m->tag_keys_normal && memchr(raw.data, '\\', raw.len) == NULL;
+    head.canonical = !any_empty && m->tag_keys_normal && arka_slice_eq(p->measurement, m->name) &&
+                     memchr(raw.data, '\\', raw.len) == NULL;
     if (head.canonical)
         ARKA_TRY(make_series(p, m, &head.series));
     else

@@ -131,9 +131,12 @@ static arka_status put_cells(lp_parser *p, lp_measurement *m)
     return ARKA_OK;
 }
 
-static arka_status tags_are_for_good(lp_parser *p, lp_series *series)
+static arka_status names_are_for_good(lp_parser *p, const lp_head *head)
 {
+    lp_series *series = head->series;
     lp_measurement *m = series->measurement;
+    if (m->stored.data == NULL)
+        m->stored = (arka_slice){head->raw.data, m->name.len}; /* names have no escapes */
     if (arka_rows_add_key(m->rows, &series->tags) != ARKA_PUT_OK)
         return put_failed(p, m, series->tags.cells[0].column, ARKA_PUT_CONFLICT);
     for (size_t i = 0; i < series->tags.n; i++)
@@ -143,12 +146,13 @@ static arka_status tags_are_for_good(lp_parser *p, lp_series *series)
     return ARKA_OK;
 }
 
-static arka_status add_row(lp_parser *p, lp_series *series, int64_t time_us)
+static arka_status add_row(lp_parser *p, const lp_head *head, int64_t time_us)
 {
+    lp_series *series = head->series;
     lp_measurement *m = series->measurement;
     uint32_t row = (uint32_t)arka_rows_n(m->rows);
     if (ARKA_UNLIKELY(!series->stored))
-        ARKA_TRY(tags_are_for_good(p, series));
+        ARKA_TRY(names_are_for_good(p, head));
     ARKA_TRY(arka_lp__spend(p, m->columns.n * LP_CELL_BYTES));
     ARKA_TRY(put_cells(p, m));
     if (arka_rows_put_key(m->rows, &series->tags) != ARKA_PUT_OK ||
@@ -163,10 +167,11 @@ static arka_status add_row(lp_parser *p, lp_series *series, int64_t time_us)
     return ARKA_OK;
 }
 
-arka_status arka_lp__store(lp_parser *p, lp_series *series, int64_t time_us)
+arka_status arka_lp__store(lp_parser *p, const lp_head *head, int64_t time_us)
 {
+    lp_series *series = head->series;
     if (ARKA_LIKELY(time_us > series->last_time))
-        return add_row(p, series, time_us);
+        return add_row(p, head, time_us);
     lp_measurement *m = series->measurement;
     int64_t row = series->last_row;
     if (time_us < series->last_time) {
@@ -175,7 +180,7 @@ arka_status arka_lp__store(lp_parser *p, lp_series *series, int64_t time_us)
         row = find_point(m, &series->tags, time_us);
     }
     if (row < 0)
-        return add_row(p, series, time_us);
+        return add_row(p, head, time_us);
     arka_rows_reopen(m->rows, row);
     arka_status status = put_cells(p, m);
     arka_rows_close_again(m->rows);

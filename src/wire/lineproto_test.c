@@ -376,6 +376,8 @@ TEST(refused_lines_leave_no_trace)
          "m f:int\n1 1\n3 2\n! 2 unable to parse 'm f=1.5,g=x 2000': invalid number\n"},
         {"m f=1 x\nother f=1 1000",
          "other f:double\n1 1\n! 1 unable to parse 'm f=1 x': bad timestamp\n"},
+        {"M v=x\nm v=1i 1000\nM v=2i 2000\n",
+         "m v:int\n1 1\n2 2\n! 1 unable to parse 'M v=x': invalid number\n"},
         /* a point that would have been merged into */
         {"m,k=v f=1,g=x 1000\nm,k=v h=2 1000\n",
          "m k:text# h:double\n1 'v' 2\n! 1 unable to parse 'm,k=v f=1,g=x 1000': invalid number\n"},
@@ -469,6 +471,8 @@ TEST(points_of_a_series_and_time_are_one_row)
         /* other tags, other series */
         {"m,k=v a=1i 1000\nm,k=w b=2i 1000\nm b=3i 1000\nm,k=v,l=x a=4i 1000",
          "m k:text# a:int b:int l:text#\n1 'v' 1 - -\n1 'w' - 2 -\n1 - - 3 -\n1 'v' 4 - 'x'\n"},
+        {"m a=1i 1000\nM b=2i 1000\nM,k=v a=1i 1000\nm,k=v b=1.5 1000\n",
+         "m a:int b:double k:text#\n1 1 2 -\n1 1 1.5 'v'\n"},
         {"m,k=v a=1i 1000\nn,k=v b=2i 1000\n",
          "m k:text# a:int\n1 'v' 1\nn k:text# b:int\n1 'v' 2\n"},
         /* going back in time */
