@@ -1,6 +1,8 @@
 /* arc_files(database, table): the files of the pinned snapshot that can hold wanted rows, for read_parquet.
  * arc_schema(signature): read_parquet's `schema`, MAP {field id: {name, type, default_value}}.
  * DuckDB calls both while it binds a view, in the session of the query. */
+#include <stdlib.h>
+
 #include "sql/signature.h"
 #include "sql/sql_priv.h"
 
@@ -31,22 +33,47 @@ static void bind_files(duckdb_bind_info info)
     duckdb_scalar_function_set_bind_data_copy(info, same_session);
 }
 
+static int by_time(const void *a, const void *b)
+{
+    const arka_data_file *x = *(arka_data_file *const *) a, *y = *(arka_data_file *const *) b;
+    return (x->time_min > y->time_min) - (x->time_min < y->time_min);
+}
+
+/* The wanted files in the wanted order, n of them, in `files`, which has room for all. */
+static int64_t choose_files(const arka_pin *pin, arka_data_file **files)
+{
+    const arka_snapshot *snapshot = pin->snapshot;
+    int64_t n = 0;
+    for (int64_t i = 0; i < snapshot->n_files; i++) {
+        arka_data_file *f = snapshot->files[i];
+        if (f->time_max >= pin->time_min && f->time_min <= pin->time_max)
+            files[n++] = f;
+    }
+    qsort(files, (size_t) n, sizeof(arka_data_file *), by_time);
+    for (int64_t i = 0; pin->newest_first && i < n / 2; i++) {
+        arka_data_file *f = files[i];
+        files[i] = files[n - 1 - i];
+        files[n - 1 - i] = f;
+    }
+    return n;
+}
+
 /* Appends the paths to `list`, which has `size` so far; the new size, or 0 when there is no room. */
 static idx_t put_paths(duckdb_vector list, idx_t size, const arka_session *s, const arka_pin *pin)
 {
-    const arka_snapshot *snapshot = pin->snapshot;
-    idx_t room = size + (idx_t) snapshot->n_files + 1, from = size;
-    if (duckdb_list_vector_reserve(list, room) != DuckDBSuccess)
+    arka_data_file **files =
+        arka_malloc(((size_t) pin->snapshot->n_files + 1) * sizeof(arka_data_file *));
+    if (files == NULL)
         return 0;
+    int64_t n = choose_files(pin, files);
+    bool room = duckdb_list_vector_reserve(list, size + (idx_t) n + 1) == DuckDBSuccess;
     duckdb_vector child = duckdb_list_vector_get_child(list);
-    for (int64_t i = 0; i < snapshot->n_files; i++) {
-        const arka_data_file *f = snapshot->files[i];
-        if (f->time_max >= pin->time_min && f->time_min <= pin->time_max)
-            duckdb_vector_assign_string_element(child, size++, f->path);
-    }
-    if (size == from)
+    for (int64_t i = 0; i < n && room; i++)
+        duckdb_vector_assign_string_element(child, size++, files[i]->path);
+    if (n == 0 && room)
         duckdb_vector_assign_string_element(child, size++, s->sql->empty_path);
-    return duckdb_list_vector_set_size(list, size) == DuckDBSuccess ? size : 0;
+    arka_free(files);
+    return room && duckdb_list_vector_set_size(list, size) == DuckDBSuccess ? size : 0;
 }
 
 static void call_files(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)

@@ -1,5 +1,7 @@
 /*
- * arc_hot(database, table, signature): the hot batches of the pinned snapshot as a table.
+ * arc_hot(database, table, signature): the hot batches of the pinned snapshot as a table, its first
+ * column (ARKA_NO_COLUMN) without any value: where a query wants rows and no columns, as count(*), DuckDB
+ * asks for the first, and gets it for nothing.
  *
  * The rows are dealt out in units of UNIT_ROWS, taken from a counter by as many threads as DuckDB
  * sends; each call fills one chunk from as many batches as it takes. Text is handed over by pointer
@@ -17,6 +19,7 @@ enum { UNIT_ROWS = 122880 };
 typedef struct hot_table {
     arka_snapshot *snapshot;
     int64_t time_min, time_max;
+    bool newest_first;
     int n_fields;
     arka_type types[]; /* as the view was made for */
 } hot_table;
@@ -26,6 +29,12 @@ static void free_table(void *memory)
     hot_table *t = memory;
     arka_snapshot_unref(t->snapshot);
     arka_free(t);
+}
+
+/* Batch i in the order of reading: as they came, or the other way. */
+static const arka_hot_batch *hot_at(const hot_table *t, int64_t i)
+{
+    return &t->snapshot->hot[t->newest_first ? t->snapshot->n_hot_batches - 1 - i : i];
 }
 
 static bool wanted(const hot_table *t, const arka_batch *b)
@@ -52,7 +61,8 @@ static hot_table *make_table(const arka_pin *pin, arka_slice signature)
     hot_table *t = arka_malloc(sizeof *t + (size_t) n * sizeof *t->types);
     if (t == NULL)
         return NULL;
-    *t = (hot_table){arka_snapshot_ref(pin->snapshot), pin->time_min, pin->time_max, n};
+    *t = (hot_table){arka_snapshot_ref(pin->snapshot), pin->time_min, pin->time_max,
+                     pin->newest_first, n};
     for (int i = 0; arka_signature_next(&signature, &type, &name); i++)
         t->types[i] = type;
     return t;
@@ -81,6 +91,9 @@ static void add_columns(duckdb_bind_info info, arka_slice signature)
 {
     arka_slice name;
     arka_type type;
+    duckdb_logical_type nothing = duckdb_create_logical_type(DUCKDB_TYPE_BOOLEAN);
+    duckdb_bind_add_result_column(info, ARKA_NO_COLUMN, nothing);
+    duckdb_destroy_logical_type(&nothing);
     while (arka_signature_next(&signature, &type, &name)) {
         char text[256]; /* column names have at most 255 bytes */
         size_t n = name.len < sizeof text ? name.len : sizeof text - 1;
@@ -133,7 +146,7 @@ typedef struct hot_scan {
     int64_t n_units;
     place *starts;  /* n_units + 1; the last is behind the end */
     idx_t n_columns;
-    int *fields; /* per column of the chunk; -1: nobody looks at it */
+    int *fields; /* per column of the chunk; -1: the one without values */
 } hot_scan;
 
 typedef struct hot_reader {
@@ -154,7 +167,7 @@ static int64_t cut_units(const hot_table *t, place *starts)
     const arka_snapshot *snapshot = t->snapshot;
     int64_t n = 0, in_unit = UNIT_ROWS;
     for (int64_t b = 0; b < snapshot->n_hot_batches; b++) {
-        const arka_batch *batch = snapshot->hot[b].batch;
+        const arka_batch *batch = hot_at(t, b)->batch;
         if (!wanted(t, batch))
             continue;
         for (int64_t row = 0; row < batch->n_rows;) {
@@ -194,8 +207,8 @@ static void init_hot(duckdb_init_info info)
     }
     cut_units(t, s->starts);
     for (idx_t i = 0; i < s->n_columns; i++) {
-        idx_t field = duckdb_init_get_column_index(info, i); /* beyond all: row id, or "any" */
-        s->fields[i] = field < (idx_t) t->n_fields ? (int) field : -1;
+        idx_t column = duckdb_init_get_column_index(info, i);
+        s->fields[i] = column <= (idx_t) t->n_fields ? (int) column - 1 : -1;
     }
     duckdb_init_set_init_data(info, s, free_scan);
     duckdb_init_set_max_threads(info, s->n_units > 0 ? (idx_t) s->n_units : 1);
@@ -289,7 +302,7 @@ static void put_missing(duckdb_vector out, idx_t at, arka_type type, int64_t n)
 
 static void put_rows(const hot_scan *s, duckdb_data_chunk chunk, idx_t at, place from, int64_t n)
 {
-    const arka_hot_batch *hot = &s->table->snapshot->hot[from.batch];
+    const arka_hot_batch *hot = hot_at(s->table, from.batch);
     for (idx_t i = 0; i < s->n_columns; i++) {
         int field = s->fields[i];
         if (field < 0)
@@ -311,7 +324,6 @@ static void put_rows(const hot_scan *s, duckdb_data_chunk chunk, idx_t at, place
 /* Moves to the next rows that are wanted, at most `room`; how many, 0 at the end. */
 static int64_t next_rows(hot_scan *s, hot_reader *r, int64_t room, place *from)
 {
-    const arka_snapshot *snapshot = s->table->snapshot;
     for (;;) {
         if (r->at.batch == r->end.batch && r->at.row == r->end.row) {
             int64_t unit = atomic_fetch_add_explicit(&s->next_unit, 1, memory_order_relaxed);
@@ -320,7 +332,7 @@ static int64_t next_rows(hot_scan *s, hot_reader *r, int64_t room, place *from)
             r->at = s->starts[unit];
             r->end = s->starts[unit + 1];
         }
-        const arka_batch *b = snapshot->hot[r->at.batch].batch;
+        const arka_batch *b = hot_at(s->table, r->at.batch)->batch;
         int64_t to = r->at.batch == r->end.batch ? r->end.row : b->n_rows;
         int64_t n = wanted(s->table, b) ? to - r->at.row : 0;
         n = n < room ? n : room;

@@ -27,6 +27,7 @@ typedef struct arka_table_use {
     arka_slice table;
     size_t at; /* in the user's text, or ARKA_TEXT_NOWHERE */
     arka_range range;
+    bool newest_first; /* the rows are sorted so: a hint for the order of reading */
 } arka_table_use;
 
 typedef struct arka_inspection {

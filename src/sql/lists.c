@@ -1,5 +1,7 @@
 /* arc_databases() and arc_tables(database): what SHOW DATABASES and SHOW TABLES select from, so that
  * their answers take the way of every other query. */
+#include <math.h>
+
 #include "base/mem.h"
 #include "sql/sql_priv.h"
 
@@ -42,11 +44,11 @@ static arka_status add_database(void *context, const arka_database_info *info, a
 static arka_status add_table(void *context, const arka_table_info *info, arka_error *err)
 {
     list *l = context;
-    int64_t hundredths = (info->file_bytes * 100 + (1 << 19)) >> 20;
+    double megabytes = round((double) info->file_bytes / 1048576 * 1e6) / 1e6;
     row r = {arka_arena_printf(&l->arena, "%s", info->database),
              arka_arena_printf(&l->arena, "%s", info->name),
              arka_arena_printf(&l->arena, "%s/%s", info->database, info->name), info->n_files,
-             (double) hundredths / 100};
+             megabytes};
     return add_row(l, r, err);
 }
 

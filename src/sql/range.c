@@ -306,7 +306,7 @@ static bool name_eq(arka_slice a, arka_slice b)
     return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
 }
 
-static bool is_time(const arka_tree *t, const arka_range_table *table)
+bool arka_range_is_time(const arka_tree *t, const arka_range_table *table)
 {
     const arka_tree *name = arka_tree_first(t, "column_names");
     if (!is_class(t, "COLUMN_REF") || name == NULL)
@@ -326,7 +326,7 @@ static void narrow(arka_range *r, duckdb_connection connection, const arka_tree 
             narrow(r, connection, c, table);
         return;
     }
-    if (is_class(t, "BETWEEN") && is_time(arka_tree_get(t, "input"), table)) {
+    if (is_class(t, "BETWEEN") && arka_range_is_time(arka_tree_get(t, "input"), table)) {
         raise_min(r, value_span(connection, arka_tree_get(t, "lower")));
         lower_max(r, value_span(connection, arka_tree_get(t, "upper")));
         return;
@@ -334,8 +334,8 @@ static void narrow(arka_range *r, duckdb_connection connection, const arka_tree 
     if (!is_class(t, "COMPARISON"))
         return;
     const arka_tree *left = arka_tree_get(t, "left"), *right = arka_tree_get(t, "right");
-    bool flipped = is_time(right, table);
-    if (!flipped && !is_time(left, table))
+    bool flipped = arka_range_is_time(right, table);
+    if (!flipped && !arka_range_is_time(left, table))
         return;
     bool equal = arka_slice_eq(type, ARKA_SLICE("COMPARE_EQUAL"));
     bool greater = arka_slice_eq(type, ARKA_SLICE("COMPARE_GREATERTHAN")) ||

@@ -26,6 +26,8 @@ typedef struct arka_range_table {
     bool unqualified; /* the only table: "time" without a name is its column */
 } arka_range_table;
 
+/** Is `expression` the column "time" of the table, under a name that it can have? */
+bool arka_range_is_time(const arka_tree *expression, const arka_range_table *table);
 /**
  * The range that `where` (DuckDB's parse tree; NULL is fine) puts on a table. Constants other than
  * plain literals are computed by `connection`. What is not understood adds nothing.

@@ -50,6 +50,7 @@ static arka_status pin_use(arka_session *s, const arka_inspection *i, const arka
     /* a table named twice: what either place wants */
     pin->time_min = first || min < pin->time_min ? min : pin->time_min;
     pin->time_max = first || max > pin->time_max ? max : pin->time_max;
+    pin->newest_first = use->newest_first;
     return ARKA_OK;
 }
 
@@ -58,7 +59,7 @@ static arka_status choose_schema(arka_session *s, arka_slice database, arka_erro
     if (arka_slice_eq(arka_slice_of(s->schema), database))
         return ARKA_OK;
     arka_buf sql = ARKA_BUF_INIT;
-    arka_buf_text(&sql, "SET schema = '");
+    arka_buf_text(&sql, "SET schema = '\"" ARKA_SQL_CATALOG "\".");
     arka_sql_quote(&sql, '"', database);
     arka_buf_byte(&sql, '\'');
     const char *text = arka_buf_cstr(&sql);

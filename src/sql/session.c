@@ -62,7 +62,7 @@ static arka_status open_database(arka_sql *sql, const arka_sql_options *options,
             status = arka_fail(err, ARKA_INTERNAL, "DuckDB does not take %s = '%s'",
                                settings[i][0], settings[i][1]);
     if (status == ARKA_OK &&
-        duckdb_open_ext(ARKA_SQL_CATALOG, &sql->database, config, &message) != DuckDBSuccess)
+        duckdb_open_ext(":memory:", &sql->database, config, &message) != DuckDBSuccess)
         status = arka_fail(err, ARKA_INTERNAL, "DuckDB does not start: %s",
                            message ? message : "no reason given");
     duckdb_free(message);
@@ -106,6 +106,16 @@ static arka_status lock_down(arka_session *s, const arka_sql_options *options, a
     return status;
 }
 
+/* Our catalog in place of DuckDB's "memory", for every session. */
+static arka_status use_catalog(arka_sql *sql, arka_error *err)
+{
+    arka_session *own = &sql->sessions[sql->n_sessions - 1];
+    ARKA_TRY(arka_session_run(own, "ATTACH ':memory:' AS \"" ARKA_SQL_CATALOG "\"", err));
+    for (int i = 0; i < sql->n_sessions; i++)
+        ARKA_TRY(arka_session_run(&sql->sessions[i], "USE \"" ARKA_SQL_CATALOG "\"", err));
+    return arka_session_run(own, "DETACH memory", err);
+}
+
 static arka_status open_sessions(arka_sql *sql, int n, arka_error *err)
 {
     sql->sessions = arka_calloc((size_t) n, sizeof *sql->sessions);
@@ -125,7 +135,7 @@ static arka_status open_sessions(arka_sql *sql, int n, arka_error *err)
         if (sql->n_sessions < n - 1)
             sql->idle[sql->n_idle++] = n - 2 - sql->n_sessions;
     }
-    return ARKA_OK;
+    return use_catalog(sql, err);
 }
 
 static void watch(void *context);

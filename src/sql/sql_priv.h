@@ -11,14 +11,21 @@
 #include "sql/inspect.h"
 #include "sql/sql.h"
 
-/** DuckDB's name of the database in memory. No database of ours can be called that (the colons). */
-#define ARKA_SQL_CATALOG ":memory:arc"
+/**
+ * What DuckDB calls its database in memory, the schemas of which are our databases. None of them can be
+ * called that, so that "a.b" is always a schema's table: DuckDB calls it ambiguous when `a` is both.
+ */
+#define ARKA_SQL_CATALOG "arc:"
+
+/** The first column of arc_hot and of the inside of a view: no column of a table can be called that. */
+#define ARKA_NO_COLUMN "\n"
 
 /** One table of a query, pinned before it is bound: arc_files and arc_hot both read this. */
 typedef struct arka_pin {
     arka_slice database, table; /* as the engine compares names */
     arka_snapshot *snapshot;
     int64_t time_min, time_max; /* rows outside are not wanted; both inclusive */
+    bool newest_first;          /* read in this order if it is all the same */
 } arka_pin;
 
 /** A connection. One query at a time owns it, from arka_session_take to arka_session_give. */

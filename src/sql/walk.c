@@ -15,7 +15,8 @@ typedef struct scope {
 /* The SELECT whose FROM clause is walked; NULL where its WHERE says nothing about a table. */
 typedef struct from_clause {
     const arka_tree *where;
-    bool single; /* one table and nothing else */
+    const arka_tree *descending; /* what ORDER BY … DESC begins with; NULL: something else */
+    bool single;                 /* one table and nothing else */
 } from_clause;
 
 typedef struct walk {
@@ -74,9 +75,10 @@ static arka_status add_use(walk *w, const arka_tree *t, const from_clause *from)
     arka_table_use use = {.at = place(w, t), .range = ARKA_RANGE_ALL};
     arka_slice database = arka_tree_text(t, "schema_name"), table = arka_tree_text(t, "table_name");
     arka_slice alias = arka_tree_text(t, "alias");
-    if (from != NULL && from->where != NULL && arka_tree_get(t, "sample") == NULL &&
+    if (from != NULL && arka_tree_get(t, "sample") == NULL &&
         arka_tree_get(t, "column_name_alias") == NULL) {
         arka_range_table names = {alias.len > 0 ? alias : table, from->single};
+        use.newest_first = arka_range_is_time(from->descending, &names);
         use.range = arka_range_of(w->connection, from->where, &names);
     }
     use.database = (arka_slice){arka_arena_text(&i->arena, database), database.len};
@@ -121,8 +123,9 @@ static arka_status walk_join(walk *w, const arka_tree *t, const scope *names,
 {
     /* of an ASOF or POSITIONAL join a row's partner depends on rows that WHERE leaves out */
     static const char *const PLAIN[] = {"REGULAR", "CROSS", "NATURAL", NULL};
-    from_clause each = {from ? from->where : NULL, false};
+    from_clause each = from ? *from : (from_clause){0};
     const from_clause *inner = from && listed(arka_tree_text(t, "ref_type"), PLAIN) ? &each : NULL;
+    each.single = false;
     for (const arka_tree *c = t->child; c != NULL; c = c->next) {
         bool side = arka_slice_eq(c->key, ARKA_SLICE("left")) ||
                     arka_slice_eq(c->key, ARKA_SLICE("right"));
@@ -169,6 +172,17 @@ static arka_status walk_show(walk *w, const arka_tree *t)
 
 /* ---- query nodes ---- */
 
+static const arka_tree *first_descending(const arka_tree *node)
+{
+    for (const arka_tree *m = arka_tree_first(node, "modifiers"); m != NULL; m = m->next) {
+        const arka_tree *order = arka_tree_first(m, "orders");
+        if (order != NULL)
+            return arka_tree_is(order, "type", "DESCENDING") ? arka_tree_get(order, "expression")
+                                                             : NULL;
+    }
+    return NULL;
+}
+
 /* The node's own parts, its CTEs being in `names`. */
 static arka_status walk_parts(walk *w, const arka_tree *t, const scope *names)
 {
@@ -177,7 +191,8 @@ static arka_status walk_parts(walk *w, const arka_tree *t, const scope *names)
     bool select = arka_tree_is(t, "type", "SELECT_NODE");
     bool sampled = arka_tree_get(t, "sample") != NULL;
     const arka_tree *table = arka_tree_get(t, "from_table");
-    from_clause from = {arka_tree_get(t, "where_clause"), arka_tree_is(table, "type", "BASE_TABLE")};
+    from_clause from = {arka_tree_get(t, "where_clause"), first_descending(t),
+                        arka_tree_is(table, "type", "BASE_TABLE")};
     for (const arka_tree *c = t->child; c != NULL; c = c->next) {
         if (arka_slice_eq(c->key, ARKA_SLICE("cte_map")))
             continue;
