@@ -1,152 +1,181 @@
-"""The server under test: the built binary on a free port of loopback with a directory of its own.
-
-ARC_BINARY names the binary (scripts/test sets it). A server must start, answer, and stop with exit
-code 0; whatever it printed is shown when it does not.
-"""
+"""A real server for each module: the binary that ARC_BINARY names, on a free port, over a temporary directory."""
 
 import http.client
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
-import sys
 import threading
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-BINARY = pathlib.Path(os.environ.get("ARC_BINARY", ROOT / "build" / "arc"))
 START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 90
+REQUEST_TIMEOUT_S = 60
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow_install: needs a program that takes minutes to install")
+    config.addinivalue_line("markers", "slow_install: needs programs that take long to install")
+
+
+def binary():
+    path = pathlib.Path(os.environ.get("ARC_BINARY") or ROOT / "build" / "arc")
+    if not path.is_file():
+        pytest.exit(f"{path} is not there: build it, or let ARC_BINARY name the binary", returncode=4)
+    return str(path)
+
+
+def environment(extra=None):
+    """Ours without what would configure a server, then `extra`."""
+    names = re.compile(r"^(ARC_(?!BINARY)|STORAGE_|DUCKDB_|BUFFER_|WRITE_BUFFER_|MAX_|LOG_|CORS_|AUTH_|DB_PATH|COMPRESSION)")
+    env = {k: v for k, v in os.environ.items() if not names.match(k)}
+    env.update(extra or {})
+    return env
 
 
 class Answer:
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = {k.lower(): v for k, v in response.getheaders()}
-        self.body = response.read()
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
 
     def json(self):
         return json.loads(self.body)
 
+    def __repr__(self):
+        return f"<{self.status} {self.body[:500]!r}>"
+
 
 class Arc:
-    """One running server."""
+    """One server process. `data` outlives it, so that another can be started over it."""
 
-    def __init__(self, directory, *arguments, environment=None):
-        self.directory = pathlib.Path(directory)
-        self.output = []
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("ARC_", "WAL_", "STORAGE_"))} | {
-            "STORAGE_LOCAL_BASE_PATH": str(self.directory / "data"), "DB_PATH": str(self.directory / "arc.db"),
-        } | (environment or {})
-        self.process = subprocess.Popen(
-            [BINARY, "serve", "--host", "127.0.0.1", "--port", "0", *map(str, arguments)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            env=environment, cwd=self.directory)
+    def __init__(self, data, env=None, args=()):
+        self.data = pathlib.Path(data)
+        self.stderr = []
+        command = [binary(), "serve", "--port", "0", "--data", str(data), *args]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, text=True, errors="replace", env=environment(env))
+        self.connections = threading.local()
         self.listening = threading.Event()
-        self.port = None
-        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.url = None
+        self.reader = threading.Thread(target=self._read_stderr, daemon=True)
         self.reader.start()
-        if not self.listening.wait(START_TIMEOUT_S) or self.port is None:
+        if not self.listening.wait(START_TIMEOUT_S) or self.url is None:
             self.process.kill()
-            raise RuntimeError("the server did not start:\n" + self.text())
-        self.url = f"http://127.0.0.1:{self.port}"
+            self.reader.join()
+            raise RuntimeError("the server does not listen:\n" + "".join(self.stderr))
+        self.port = int(self.url.rsplit(":", 1)[1])
 
-    def _read(self):
-        for line in self.process.stdout:
-            self.output.append(line)
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
-            if found and self.port is None:
-                self.port = int(found[1])
+    def _read_stderr(self):
+        for line in self.process.stderr:
+            self.stderr.append(line)
+            found = re.search(r"http://[^\s,\"]+", line)
+            if self.url is None and "listening" in line and found:
+                self.url = found[0]
                 self.listening.set()
         self.listening.set()
 
-    def text(self):
-        return "".join(self.output)
-
-    def request(self, method, path, body=None, headers=None, timeout=120):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        headers = dict(headers or {})
-        if isinstance(body, (dict, list)):
-            body = json.dumps(body)
-            headers.setdefault("Content-Type", "application/json")
+    def request(self, method, path, body=None, headers=None):
+        """On this thread's kept connection; once more on a new one when the server had closed it."""
         if isinstance(body, str):
             body = body.encode()
-        try:
-            connection.request(method, path, body, headers)
-            return Answer(connection.getresponse())
-        finally:
-            connection.close()
+        for fresh in (False, True):
+            kept = None if fresh else getattr(self.connections, "kept", None)
+            connection = kept or http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)
+            self.connections.kept = connection
+            try:
+                connection.request(method, path, body, headers or {})
+                response = connection.getresponse()
+                return Answer(response.status, response.headers, response.read())
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                connection.close()
+                self.connections.kept = None
+                if kept is None:
+                    raise
 
     def get(self, path, headers=None):
         return self.request("GET", path, headers=headers)
 
-    def post(self, path, body=None, headers=None):
+    def post(self, path, body=b"", headers=None):
         return self.request("POST", path, body, headers)
 
-    def query(self, sql, database=None):
-        """The whole JSON answer of a query that must work."""
-        answer = self.post("/api/v1/query", {"sql": sql}, {"x-arc-database": database} if database else None)
-        assert answer.status == 200, f"{answer.status} {answer.body!r} for {sql}"
+    def query_raw(self, sql, database=None, path="/api/v1/query", headers=None, **fields):
+        headers = dict(headers or {})
+        if database:
+            headers["x-arc-database"] = database
+        return self.post(path, json.dumps({"sql": sql, **fields}), headers)
+
+    def query(self, sql, database=None, **fields):
+        """The JSON answer of a query that must succeed."""
+        answer = self.query_raw(sql, database, **fields)
+        assert answer.status == 200, answer
         return answer.json()
 
-    def stop(self):
-        """An orderly stop; the exit code must be 0."""
-        if self.process.poll() is None:
+    def rows(self, sql, database=None):
+        return self.query(sql, database)["data"]
+
+    def stop(self, expect=0, told=False):
+        """SIGTERM, unless it was told already, then the exit code that it must have."""
+        connection = getattr(self.connections, "kept", None)
+        if connection:
+            connection.close()
+        if not told and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            raise AssertionError(f"no end after {STOP_TIMEOUT_S} s:\n" + self.text())
-        self.reader.join(10)
-        assert code == 0, f"exit code {code}:\n" + self.text()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.reader.join(10)
+            code = f"none within {STOP_TIMEOUT_S} s"
+        self.reader.join()
+        text = "".join(self.stderr)
+        assert code == expect, f"exit code {code}:\n{text}"
+        assert "runtime error" not in text and "Sanitizer" not in text, text
 
 
 @pytest.fixture
-def start_arc(tmp_path):
-    """Start servers at will: start_arc(*arguments, directory=…, environment=…). All are stopped at the end."""
-    running = []
+def arc_start(tmp_path):
+    """Start servers with settings of their own: arc_start(env={…}, args=[…], data=…). All must stop with 0."""
+    started = []
 
-    def start(*arguments, directory=None, environment=None):
-        arc = Arc(directory or tmp_path, *arguments, environment=environment)
-        running.append(arc)
+    def start(env=None, args=(), data=None):
+        arc = Arc(data or tmp_path / f"data{len(started)}", env, args)
+        started.append(arc)
         return arc
 
     yield start
-    for arc in running:
-        if arc.process.poll() is None:
+    for arc in reversed(started):
+        if arc.process.returncode is None:
             arc.stop()
-
-
-def _server(directory):
-    arc = Arc(directory)
-    yield arc
-    try:
-        arc.stop()
-    except AssertionError:
-        print(arc.text(), file=sys.stderr)
-        raise
-
-
-@pytest.fixture
-def arc(tmp_path):
-    """A server of the test's own."""
-    yield from _server(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def arc_module(tmp_path_factory):
-    """A server that the tests of a file share."""
-    yield from _server(tmp_path_factory.mktemp("arc"))
+    """One server for all tests of a module."""
+    data = tmp_path_factory.mktemp("arc")
+    arc = Arc(data)
+    yield arc
+    try:
+        arc.stop()
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture
+def arc(arc_start):
+    """A server with nothing in it."""
+    return arc_start()
+
+
+def run_arc(*args, stdin=None, env=None, timeout=60):
+    """Run the program and wait for it."""
+    return subprocess.run([binary(), *args], input=stdin, capture_output=True, text=True, timeout=timeout,
+                          env=environment(env))
+
+
+@pytest.fixture
+def arc_run():
+    return run_arc

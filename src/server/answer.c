@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "server/request.h"
+#include "server/server_priv.h"
 #include "server/text.h"
 
 /* What each failure means to a client: HTTP status, our slug, InfluxDB 2's word. */
@@ -135,7 +135,11 @@ arka_handled arka_answer_error(arka_request *r, int status, const char *code, co
 arka_handled arka_answer_fail(arka_request *r, const arka_error *err)
 {
     arka_shape shape = r->route ? r->route->shape : ARKA_SHAPE_PLAIN;
-    put_error(r, arka_answer_status(err->code, shape), code_of(err->code, shape),
-              arka_slice_of(err->msg));
+    int status = arka_answer_status(err->code, shape);
+    /* what is not the client's doing, and no passing overload, is for the operator to see */
+    if (status == 500)
+        arka_log_write(r->server->log, ARKA_ERROR, "request_failed", r->id, "%s %.*s: %s",
+                       r->method_name, ARKA_FMT(r->path), err->msg);
+    put_error(r, status, code_of(err->code, shape), arka_slice_of(err->msg));
     return ARKA_ANSWERED;
 }

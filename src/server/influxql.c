@@ -210,6 +210,8 @@ static arka_status read_statement(lexer *l, arka_influxql_statement *s, arka_err
     while (!at_end(l))
         ARKA_TRY(next(l, err));
     s->text = (arka_slice){from, (size_t)(l->from - from)};
+    if (s->kind == ARKA_INFLUXQL_OTHER)
+        s->name = (arka_slice){NULL, 0};
     return ARKA_OK;
 }
 

@@ -207,7 +207,7 @@ static arka_status read_string(reader *r, arka_toml_value *v, arka_error *err)
 }
 
 /* Digits with single underscores between them, as TOML allows, into plain digits; 0: not that. */
-static size_t plain_number(arka_slice word, char out[64])
+static size_t plain_number(arka_slice word, char out[65])
 {
     size_t n = 0;
     for (size_t i = 0; i < word.len; i++) {
@@ -224,6 +224,7 @@ static size_t plain_number(arka_slice word, char out[64])
             out[n++] = c;
         }
     }
+    out[n] = 0;
     return n;
 }
 
@@ -246,12 +247,15 @@ static arka_status read_word(reader *r, arka_toml_value *v, arka_error *err)
         v->boolean = yes;
         return ARKA_OK;
     }
-    char digits[64];
+    char digits[65];
     size_t n = plain_number(word, digits), sign = n > 0 && digits[0] == '+';
     if (n > 0 && !has_leading_zero(digits, n)) {
         v->kind = ARKA_TOML_INT;
         if (arka_parse_i64(digits + sign, n - sign, &v->i64))
             return ARKA_OK;
+        size_t first = sign || digits[0] == '-';
+        if (strspn(digits + first, "0123456789") == n - first)
+            return refuse(r, err, "the integer %.*s does not fit 64 bits", ARKA_FMT(word));
         v->kind = ARKA_TOML_FLOAT;
         /* TOML wants digits on both sides of the point */
         if (digits[n - 1] != '.' && digits[sign] != '.' && arka_parse_f64(digits, n, &v->f64))

@@ -46,6 +46,8 @@ arka_status arka_write_inflate(const arka_request *r, arka_buf *buf, arka_slice 
 /* Batches that the engine refused become rejects; what it took is counted. */
 static void sort_out(arka_writes *writes, const arka_put_batch *puts, size_t n, arka_stored *out)
 {
+    /* lines and row maps of one measurement share a batch, so a batch may stand for many of them */
+    bool shared = writes->n_members - writes->n_rejected > (int64_t)n;
     for (size_t i = 0; i < n; i++) {
         if (puts[i].status == ARKA_OK) {
             out->n_batches++;
@@ -56,6 +58,7 @@ static void sort_out(arka_writes *writes, const arka_put_batch *puts, size_t n, 
             out->first = puts[i].error;
         arka_writes_reject(writes, writes->writes.items[i].member, puts[i].measurement,
                            puts[i].error.msg, "", 0);
+        writes->n_rejected += shared ? puts[i].batch->n_rows - 1 : 0;
     }
 }
 
