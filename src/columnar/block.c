@@ -26,6 +26,7 @@ struct arka_block {
     uint8_t *bytes;
     size_t len, cap; /* len is a multiple of 8 except while text of the last column grows */
     ARKA_VEC(block_column) columns;
+    ARKA_VEC(uint32_t) name_hashes; /* per column, of the folded name: wide tables are searched often */
     ARKA_VEC(char) names;
 };
 
@@ -57,6 +58,7 @@ void arka_block_free(arka_block *block)
         return;
     arka_free(block->bytes);
     arka_vec_fini(&block->columns);
+    arka_vec_fini(&block->name_hashes);
     arka_vec_fini(&block->names);
     arka_free(block);
 }
@@ -93,11 +95,22 @@ static arka_slice name_of(const arka_block *block, const block_column *c)
     return (arka_slice){block->names.items + c->name_at, c->name_len};
 }
 
+static uint32_t name_hash(arka_slice name)
+{
+    char folded[MAX_NAME];
+    arka_name_fold(name, folded);
+    return (uint32_t)arka_hash(folded, name.len, 0);
+}
+
 int arka_block_find(const arka_block *block, arka_slice name)
 {
+    if (name.len > MAX_NAME)
+        return -1;
+    uint32_t hash = name_hash(name);
     for (size_t i = 0; i < block->columns.n; i++)
-        if (arka_name_eq(name_of(block, &block->columns.items[i]), name))
-            return (int) i;
+        if (block->name_hashes.items[i] == hash &&
+            arka_name_eq(name_of(block, &block->columns.items[i]), name))
+            return (int)i;
     return -1;
 }
 
@@ -133,6 +146,7 @@ arka_status arka_block_add(arka_block *block, arka_slice name, arka_type type, b
         return arka_fail(err, ARKA_INPUT, "column '%.*s' is there twice", ARKA_FMT(name));
     size_t n = fixed_bytes(type, block->n_rows);
     if (!pad(block) || !grow(block, n + 8) || !arka_vec_reserve(&block->columns, 1) ||
+        !arka_vec_reserve(&block->name_hashes, 1) ||
         !arka_vec_reserve(&block->names, name.len + 1))
         return arka_fail_nomem(err, "a column", n);
     block_column c = {.name_at = block->names.n,
@@ -154,6 +168,7 @@ arka_status arka_block_add(arka_block *block, arka_slice name, arka_type type, b
         ARKA_CHECK(pad(block), "the 8 bytes were reserved");
         c.text_at = block->len;
     }
+    block->name_hashes.items[block->name_hashes.n++] = name_hash(name);
     block->columns.items[block->columns.n] = c;
     *out_column = (int) block->columns.n++;
     return ARKA_OK;
@@ -165,6 +180,7 @@ void arka_block_drop_last(arka_block *block)
     block->len = c->values_at;
     block->names.n = c->name_at;
     block->columns.n--;
+    block->name_hashes.n--;
 }
 
 int64_t arka_block_n_rows(const arka_block *block)
@@ -287,16 +303,17 @@ static arka_status check_time(arka_block *block, int64_t now_us, int *out, arka_
 static void time_range(arka_batch *batch)
 {
     const int64_t *t = arka_column_i64(&batch->columns[batch->time]);
-    int64_t min = t[0], max = t[0];
-    bool sorted = true;
-    for (int64_t i = 1; i < batch->n_rows; i++) {
-        sorted &= t[i] >= t[i - 1];
+    int64_t n = batch->n_rows, i = 1;
+    while (i < n && t[i] >= t[i - 1])
+        i++;
+    int64_t min = t[0], max = t[i - 1];
+    batch->time_sorted = i == n;
+    for (; i < n; i++) {
         min = t[i] < min ? t[i] : min;
         max = t[i] > max ? t[i] : max;
     }
     batch->time_min = min;
     batch->time_max = max;
-    batch->time_sorted = sorted;
 }
 
 /* Writes batch, columns and names behind the body; the memory was reserved. */
