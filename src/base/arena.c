@@ -18,7 +18,7 @@ void arka_arena_fini(arka_arena *arena)
         arka_free(b);
         b = older;
     }
-    *arena = (arka_arena) ARKA_ARENA_INIT;
+    *arena = (arka_arena)ARKA_ARENA_INIT;
 }
 
 void *arka_arena_alloc(arka_arena *arena, size_t n)
@@ -27,7 +27,7 @@ void *arka_arena_alloc(arka_arena *arena, size_t n)
         arena->failed = true;
         return NULL;
     }
-    n = (n + 15) & ~(size_t) 15;
+    n = (n + 15) & ~(size_t)15;
     if (arena->block == NULL || arena->block->cap - arena->used < n) {
         size_t cap = arena->block ? arena->block->cap * 2 : FIRST_BLOCK;
         if (cap > LARGEST_BLOCK)
@@ -76,9 +76,9 @@ char *arka_arena_printf(arka_arena *arena, const char *format, ...)
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    char *text = n < 0 ? NULL : arka_arena_alloc(arena, (size_t) n + 1);
+    char *text = n < 0 ? NULL : arka_arena_alloc(arena, (size_t)n + 1);
     if (text != NULL)
-        vsnprintf(text, (size_t) n + 1, format, again);
+        vsnprintf(text, (size_t)n + 1, format, again);
     va_end(again);
     return text;
 }

@@ -16,7 +16,10 @@ typedef struct arka_arena {
     bool failed;
 } arka_arena;
 
-#define ARKA_ARENA_INIT {NULL, 0, 0, false}
+#define ARKA_ARENA_INIT                                                                            \
+    {                                                                                              \
+        NULL, 0, 0, false                                                                          \
+    }
 
 void arka_arena_fini(arka_arena *arena);
 /** n bytes aligned to 16, not cleared; NULL when out of memory. Lives until fini. */

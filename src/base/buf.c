@@ -6,7 +6,7 @@
 void arka_buf_fini(arka_buf *buf)
 {
     arka_free(buf->data);
-    *buf = (arka_buf) ARKA_BUF_INIT;
+    *buf = (arka_buf)ARKA_BUF_INIT;
 }
 
 bool arka_buf_grow_to(arka_buf *buf, size_t cap)
@@ -46,10 +46,10 @@ void arka_buf_printf(arka_buf *buf, const char *format, ...)
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (n >= 0) {
-        char *to = arka_buf_reserve(buf, (size_t) n + 1);
+        char *to = arka_buf_reserve(buf, (size_t)n + 1);
         if (to != NULL) {
-            vsnprintf(to, (size_t) n + 1, format, again);
-            buf->len += (size_t) n;
+            vsnprintf(to, (size_t)n + 1, format, again);
+            buf->len += (size_t)n;
         }
     }
     va_end(again);

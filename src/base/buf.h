@@ -19,7 +19,10 @@ typedef struct arka_buf {
     bool failed; /* sticky: memory ran out */
 } arka_buf;
 
-#define ARKA_BUF_INIT {NULL, 0, 0, false}
+#define ARKA_BUF_INIT                                                                              \
+    {                                                                                              \
+        NULL, 0, 0, false                                                                          \
+    }
 
 void arka_buf_fini(arka_buf *buf);
 /** Room for `more` bytes behind `len`; NULL (and `failed`) when there is none. */
@@ -30,7 +33,8 @@ static inline char *arka_buf_reserve(arka_buf *buf, size_t more)
         return buf->data + buf->len;
     return arka_buf_reserve_slow(buf, more);
 }
-/** Capacity of at least `cap` and, if it has to grow, of exactly that; false (and `failed`) when out of memory. */
+/** Capacity of at least `cap` and, if it has to grow, of exactly that; false (and `failed`) when
+ * out of memory. */
 bool arka_buf_grow_to(arka_buf *buf, size_t cap);
 static inline void arka_buf_clear(arka_buf *buf)
 {
@@ -65,7 +69,8 @@ static inline void arka_buf_slice(arka_buf *buf, arka_slice s)
 void arka_buf_printf(arka_buf *buf, const char *format, ...) ARKA_PRINTF(2, 3);
 /** Zero bytes up to the next multiple of `unit` (a power of two). */
 void arka_buf_pad(arka_buf *buf, size_t unit);
-/** NUL behind the content (not counted in len); the content as C text, or NULL when out of memory. */
+/** NUL behind the content (not counted in len); the content as C text, or NULL when out of memory.
+ */
 const char *arka_buf_cstr(arka_buf *buf);
 
 #endif

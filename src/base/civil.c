@@ -4,7 +4,8 @@
 
 #include "base/number.h"
 
-/* days_from_civil and civil_from_days after Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" */
+/* days_from_civil and civil_from_days after Howard Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms" */
 int64_t arka_days_from_civil(int64_t year, int month, int day)
 {
     year -= month <= 2;
@@ -23,8 +24,8 @@ static void civil_from_days(int64_t days, arka_civil *c)
     int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     int64_t mp = (5 * doy + 2) / 153;
-    c->day = (int) (doy - (153 * mp + 2) / 5 + 1);
-    c->month = (int) (mp < 10 ? mp + 3 : mp - 9);
+    c->day = (int)(doy - (153 * mp + 2) / 5 + 1);
+    c->month = (int)(mp < 10 ? mp + 3 : mp - 9);
     c->year = yoe + era * 400 + (c->month <= 2);
 }
 
@@ -35,18 +36,18 @@ arka_civil arka_civil_from_us(int64_t us)
     int64_t rest = us % ARKA_US_PER_DAY; /* not us - days * …, which overflows near INT64_MIN */
     rest += rest < 0 ? ARKA_US_PER_DAY : 0;
     civil_from_days(days, &c);
-    c.micro = (int) (rest % 1000000);
+    c.micro = (int)(rest % 1000000);
     rest /= 1000000;
-    c.second = (int) (rest % 60);
-    c.minute = (int) (rest / 60 % 60);
-    c.hour = (int) (rest / 3600);
+    c.second = (int)(rest % 60);
+    c.minute = (int)(rest / 60 % 60);
+    c.hour = (int)(rest / 3600);
     return c;
 }
 
 static char *put2(char *at, int v)
 {
-    at[0] = (char) ('0' + v / 10);
-    at[1] = (char) ('0' + v % 10);
+    at[0] = (char)('0' + v / 10);
+    at[1] = (char)('0' + v % 10);
     return at + 2;
 }
 
@@ -55,10 +56,10 @@ static char *put_date(char *at, const arka_civil *c)
     int64_t year = c->year;
     if (year < 0 || year > 9999) {
         *at++ = year < 0 ? '-' : '+';
-        at += arka_format_u64(at, year < 0 ? 0 - (uint64_t) year : (uint64_t) year);
+        at += arka_format_u64(at, year < 0 ? 0 - (uint64_t)year : (uint64_t)year);
     } else {
-        at = put2(at, (int) year / 100);
-        at = put2(at, (int) year % 100);
+        at = put2(at, (int)year / 100);
+        at = put2(at, (int)year % 100);
     }
     *at++ = '-';
     at = put2(at, c->month);
@@ -83,14 +84,14 @@ size_t arka_format_time(char out[ARKA_TIME_TEXT], int64_t us)
         at = put2(at, c.micro % 100);
     }
     *at++ = 'Z';
-    return (size_t) (at - out);
+    return (size_t)(at - out);
 }
 
 size_t arka_format_date(char out[ARKA_TIME_TEXT], int64_t days)
 {
     arka_civil c = {0};
     civil_from_days(days, &c);
-    return (size_t) (put_date(out, &c) - out);
+    return (size_t)(put_date(out, &c) - out);
 }
 
 /* Exactly n digits at *at, moved past; -1 if they are not there. */
@@ -100,10 +101,10 @@ static int digits(const char **at, const char *end, int n)
     if (end - *at < n)
         return -1;
     for (int i = 0; i < n; i++) {
-        unsigned d = (unsigned char) (*at)[i] - '0';
+        unsigned d = (unsigned char)(*at)[i] - '0';
         if (d > 9)
             return -1;
-        v = v * 10 + (int) d;
+        v = v * 10 + (int)d;
     }
     *at += n;
     return v;
@@ -157,7 +158,7 @@ bool arka_parse_time(const char *text, size_t n, int64_t *us)
     if (skip(&at, end, '.')) {
         int64_t unit = 100000;
         const char *first = at;
-        for (; at < end && (unsigned char) (*at - '0') <= 9; at++, unit /= 10)
+        for (; at < end && (unsigned char)(*at - '0') <= 9; at++, unit /= 10)
             t += (*at - '0') * unit;
         if (at == first)
             return false;

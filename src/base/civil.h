@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #define ARKA_US_PER_SECOND INT64_C(1000000)
-#define ARKA_US_PER_HOUR INT64_C(3600000000)
-#define ARKA_US_PER_DAY INT64_C(86400000000)
+#define ARKA_US_PER_HOUR   INT64_C(3600000000)
+#define ARKA_US_PER_DAY    INT64_C(86400000000)
 /** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z: the times whose year has four digits. */
 #define ARKA_TIME_MIN_US INT64_C(-62135596800000000)
 #define ARKA_TIME_MAX_US INT64_C(253402300799999999)
@@ -36,8 +36,8 @@ size_t arka_format_time(char out[ARKA_TIME_TEXT], int64_t us);
 /** "2026-01-05" of a day count since the epoch. */
 size_t arka_format_date(char out[ARKA_TIME_TEXT], int64_t days);
 /**
- * ISO 8601: date, optional time ('T' or blank between), fraction (floored to µs), zone 'Z', ±hh[:mm]
- * or none (UTC). False if it is not that, or out of range.
+ * ISO 8601: date, optional time ('T' or blank between), fraction (floored to µs), zone 'Z',
+ * ±hh[:mm] or none (UTC). False if it is not that, or out of range.
  */
 bool arka_parse_time(const char *text, size_t n, int64_t *us);
 

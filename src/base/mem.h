@@ -19,7 +19,7 @@ char *arka_strndup(const char *text, size_t n);
 char *arka_strdup(const char *text);
 
 #define arka_fail_nomem(err, what, n_bytes)                                                        \
-    arka_fail((err), ARKA_NOMEM, "out of memory: %zu bytes for %s", (size_t) (n_bytes), (what))
+    arka_fail((err), ARKA_NOMEM, "out of memory: %zu bytes for %s", (size_t)(n_bytes), (what))
 
 /** A reference count, first member of what it counts. Starts at 1. */
 typedef struct arka_ref {

@@ -24,9 +24,9 @@ size_t arka_format_u64(char *out, uint64_t v)
         at -= 2;
         memcpy(at, PAIRS + v * 2, 2);
     } else {
-        *--at = (char) ('0' + v);
+        *--at = (char)('0' + v);
     }
-    size_t n = (size_t) (text + sizeof text - at);
+    size_t n = (size_t)(text + sizeof text - at);
     memcpy(out, at, n);
     return n;
 }
@@ -34,9 +34,9 @@ size_t arka_format_u64(char *out, uint64_t v)
 size_t arka_format_i64(char *out, int64_t v)
 {
     if (v >= 0)
-        return arka_format_u64(out, (uint64_t) v);
+        return arka_format_u64(out, (uint64_t)v);
     out[0] = '-';
-    return 1 + arka_format_u64(out + 1, 0 - (uint64_t) v);
+    return 1 + arka_format_u64(out + 1, 0 - (uint64_t)v);
 }
 
 /*
@@ -53,19 +53,19 @@ static size_t format_short_decimal(char *out, double v)
     if (!(fabs(scaled) < 1e15))
         return 0;
     int64_t m = llrint(scaled);
-    if ((double) m / 1e6 != v || (m == 0 && signbit(v)))
+    if ((double)m / 1e6 != v || (m == 0 && signbit(v)))
         return 0;
     size_t at = 0;
     if (m < 0) {
         out[at++] = '-';
         m = -m;
     }
-    at += arka_format_u64(out + at, (uint64_t) m / 1000000);
-    uint32_t rest = (uint32_t) ((uint64_t) m % 1000000);
+    at += arka_format_u64(out + at, (uint64_t)m / 1000000);
+    uint32_t rest = (uint32_t)((uint64_t)m % 1000000);
     if (rest != 0) {
         out[at] = '.';
         for (int i = PLACES; i > 0; i--, rest /= 10)
-            out[at + (size_t) i] = (char) ('0' + rest % 10);
+            out[at + (size_t)i] = (char)('0' + rest % 10);
         at += PLACES + 1;
         while (out[at - 1] == '0')
             at--;
@@ -85,7 +85,7 @@ bool arka_parse_u64(const char *text, size_t n, uint64_t *out)
         return false;
     uint64_t v = 0;
     for (size_t i = 0; i < n; i++) {
-        unsigned digit = (unsigned char) text[i] - '0';
+        unsigned digit = (unsigned char)text[i] - '0';
         if (digit > 9 || __builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, digit, &v))
             return false;
     }
@@ -98,9 +98,9 @@ bool arka_parse_i64(const char *text, size_t n, int64_t *out)
     bool negative = n > 0 && text[0] == '-';
     size_t skip = n > 0 && (text[0] == '-' || text[0] == '+');
     uint64_t v;
-    if (!arka_parse_u64(text + skip, n - skip, &v) || v > (uint64_t) INT64_MAX + negative)
+    if (!arka_parse_u64(text + skip, n - skip, &v) || v > (uint64_t)INT64_MAX + negative)
         return false;
-    *out = (int64_t) (negative ? 0 - v : v);
+    *out = (int64_t)(negative ? 0 - v : v);
     return true;
 }
 
@@ -118,19 +118,19 @@ bool arka_parse_f64(const char *text, size_t n, double *out)
     at += at < end && (*at == '-' || *at == '+');
     const char *first = at;
     uint64_t m = 0;
-    while (at < end && (unsigned char) (*at - '0') <= 9 && at - first < 16)
-        m = m * 10 + (uint64_t) (*at++ - '0');
+    while (at < end && (unsigned char)(*at - '0') <= 9 && at - first < 16)
+        m = m * 10 + (uint64_t)(*at++ - '0');
     long digits = at - first;
     long places = 0;
     if (at < end && *at == '.') {
         const char *point = ++at;
-        while (at < end && (unsigned char) (*at - '0') <= 9 && at - point < 17)
-            m = m * 10 + (uint64_t) (*at++ - '0');
+        while (at < end && (unsigned char)(*at - '0') <= 9 && at - point < 17)
+            m = m * 10 + (uint64_t)(*at++ - '0');
         places = at - point;
         digits += places;
     }
     if (at == end && digits > 0 && digits <= 15) {
-        double v = (double) m;
+        double v = (double)m;
         v = places ? v / POWERS[places] : v;
         *out = negative ? -v : v;
         return true;
@@ -138,10 +138,10 @@ bool arka_parse_f64(const char *text, size_t n, double *out)
     if (first == end)
         return false;
     /* from_chars takes no '+', and would take "inf", "nan": the first character decides. */
-    if ((unsigned char) (*first - '0') > 9 && *first != '.')
+    if ((unsigned char)(*first - '0') > 9 && *first != '.')
         return false;
     double v;
-    if (!arka_std_parse_f64(first, (size_t) (end - first), &v))
+    if (!arka_std_parse_f64(first, (size_t)(end - first), &v))
         return false;
     *out = negative ? -v : v;
     return true;

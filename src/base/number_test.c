@@ -34,9 +34,9 @@ TEST(formatted_doubles_read_back_to_the_same_bits)
         uint64_t bits = kit_random();
         double v, back;
         if (i % 3 == 0)
-            v = (double) (int64_t) (bits % 2000000000) / 1000.0 - 1e6;
+            v = (double)(int64_t)(bits % 2000000000) / 1000.0 - 1e6;
         else if (i % 3 == 1)
-            v = (double) bits / 18446744073709551616.0;
+            v = (double)bits / 18446744073709551616.0;
         else
             memcpy(&v, &bits, 8);
         if (!isfinite(v))
@@ -53,9 +53,19 @@ TEST(formatted_doubles_read_back_to_the_same_bits)
 
 TEST(doubles_read_as_strtod_reads_them)
 {
-    static const char *const TEXTS[] = {"1",       "1.",     ".5",   "-.5",    "+1.5",     "1e5",  "1E-5",
-                                        "123456789012345678", "0.000001", "9007199254740993",
-                                        "1.7976931348623157e308", "4.9e-324", "00012.500"};
+    static const char *const TEXTS[] = {"1",
+                                        "1.",
+                                        ".5",
+                                        "-.5",
+                                        "+1.5",
+                                        "1e5",
+                                        "1E-5",
+                                        "123456789012345678",
+                                        "0.000001",
+                                        "9007199254740993",
+                                        "1.7976931348623157e308",
+                                        "4.9e-324",
+                                        "00012.500"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         double v, expected = strtod(TEXTS[i], NULL);
         if (!arka_parse_f64(TEXTS[i], strlen(TEXTS[i]), &v))
@@ -66,8 +76,9 @@ TEST(doubles_read_as_strtod_reads_them)
 
 TEST(what_is_no_decimal_number_is_refused)
 {
-    static const char *const TEXTS[] = {"",  "-",   "+",   ".",   "e5",  "1e",   "1x",  " 1", "1 ",
-                                        "inf", "nan", "-inf", "0x10", "1e999", "--1", "+-1", "1..2"};
+    static const char *const TEXTS[] = {"",     "-",     "+",   ".",   "e5",  "1e",
+                                        "1x",   " 1",    "1 ",  "inf", "nan", "-inf",
+                                        "0x10", "1e999", "--1", "+-1", "1..2"};
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         double v;
         if (arka_parse_f64(TEXTS[i], strlen(TEXTS[i]), &v))

@@ -13,7 +13,7 @@ typedef struct arka_slice {
 
 #define ARKA_SLICE(literal) ((arka_slice){(literal), sizeof(literal) - 1})
 /** For printf's "%.*s". */
-#define ARKA_FMT(s) (int) (s).len, (s).data
+#define ARKA_FMT(s) (int)(s).len, (s).data
 
 static inline arka_slice arka_slice_of(const char *text)
 {

@@ -20,9 +20,8 @@ bool arka_vec_grow(void **items, size_t *cap, size_t need, size_t item_bytes);
 
 /** Room for `more` items behind the last; false when out of memory (the content stays). */
 #define arka_vec_reserve(v, more)                                                                  \
-    ((v)->cap - (v)->n >= (size_t) (more) ||                                                       \
-     arka_vec_grow((void **) &(v)->items, &(v)->cap, (v)->n + (size_t) (more),                     \
-                   sizeof *(v)->items))
+    ((v)->cap - (v)->n >= (size_t)(more) ||                                                        \
+     arka_vec_grow((void **)&(v)->items, &(v)->cap, (v)->n + (size_t)(more), sizeof *(v)->items))
 #define arka_vec_push(v, ...)                                                                      \
     (arka_vec_reserve((v), 1) && ((v)->items[(v)->n++] = (__VA_ARGS__), true))
 #define arka_vec_last(v) ((v)->items[(v)->n - 1])

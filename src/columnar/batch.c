@@ -11,7 +11,7 @@ void arka_batch_unref(arka_batch *batch)
 {
     /* body is the start of the one allocation (block.c) */
     if (batch != NULL && arka_ref_drop(&batch->ref))
-        arka_free((void *) (uintptr_t) batch->body);
+        arka_free((void *)(uintptr_t)batch->body);
 }
 
 bool arka_name_eq(arka_slice a, arka_slice b)
@@ -70,7 +70,7 @@ static arka_status add_as_text(arka_block *block, const arka_column *c, int64_t 
         memcpy(to, text, n);
         arka_block_text_advance(block, col, n);
         int32_t *offsets = arka_block_values(block, col);
-        offsets[row + 1] = (int32_t) arka_block_text_len(block, col);
+        offsets[row + 1] = (int32_t)arka_block_text_len(block, col);
     }
     return ARKA_OK;
 }
@@ -87,10 +87,10 @@ static arka_status add_nulls(arka_block *block, const arka_column *c, int64_t n_
 static arka_status add_copy(arka_block *block, const arka_column *c, int64_t n_rows, int col,
                             arka_error *err)
 {
-    size_t n = (size_t) n_rows;
+    size_t n = (size_t)n_rows;
     if (c->type == ARKA_VARCHAR) {
         const int32_t *offsets = c->values;
-        size_t n_text = (size_t) (offsets[n] - offsets[0]);
+        size_t n_text = (size_t)(offsets[n] - offsets[0]);
         char *to = arka_block_text_reserve(block, col, n_text);
         if (to == NULL)
             return arka_fail_nomem(err, "a text column", n_text);

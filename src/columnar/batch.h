@@ -16,10 +16,12 @@
 typedef struct arka_column {
     arka_slice name; /* in the batch's own memory, NUL-terminated */
     arka_type type;
-    bool tag;                /* came as a line-protocol tag */
+    bool tag; /* came as a line-protocol tag */
     int64_t n_nulls;
-    const uint8_t *validity; /* bitmap, least significant bit first, 1 = has a value; NULL when n_nulls == 0 */
-    /* BOOLEAN: bitmap. BIGINT, TIMESTAMPTZ: int64_t[n]. DOUBLE: double[n]. VARCHAR: int32_t[n + 1] offsets into bytes. */
+    const uint8_t *
+        validity; /* bitmap, least significant bit first, 1 = has a value; NULL when n_nulls == 0 */
+    /* BOOLEAN: bitmap. BIGINT, TIMESTAMPTZ: int64_t[n]. DOUBLE: double[n]. VARCHAR: int32_t[n + 1]
+     * offsets into bytes. */
     const void *values;
     const char *bytes; /* VARCHAR: the text; else NULL. Null rows have length 0 */
 } arka_column;
@@ -32,10 +34,10 @@ typedef struct arka_batch {
     int time;                   /* index of the column "time": TIMESTAMPTZ without nulls */
     bool time_sorted;           /* ascending */
     int64_t time_min, time_max;
-    uint64_t layout;      /* hash of names, types and tag marks in order: equal layout, equal columns */
-    const uint8_t *body;  /* all buffers */
-    size_t body_bytes;    /* a multiple of 8 */
-    size_t memory_bytes;  /* the whole allocation */
+    uint64_t layout; /* hash of names, types and tag marks in order: equal layout, equal columns */
+    const uint8_t *body; /* all buffers */
+    size_t body_bytes;   /* a multiple of 8 */
+    size_t memory_bytes; /* the whole allocation */
 } arka_batch;
 
 static inline arka_batch *arka_batch_ref(arka_batch *batch)
@@ -69,7 +71,7 @@ static inline const double *arka_column_f64(const arka_column *c)
 static inline arka_slice arka_column_text(const arka_column *c, int64_t row)
 {
     const int32_t *offsets = c->values;
-    return (arka_slice){c->bytes + offsets[row], (size_t) (offsets[row + 1] - offsets[row])};
+    return (arka_slice){c->bytes + offsets[row], (size_t)(offsets[row + 1] - offsets[row])};
 }
 
 /**

@@ -13,7 +13,7 @@ typedef struct loading {
         ARKA_VEC(arka_field) fields; /* names in the arena */
         int32_t version;
         arka_table *table; /* owned by the registry once made */
-    } *tables;
+    } * tables;
     size_t n_tables, cap_tables;
     bool made;
     arka_arena arena;
@@ -34,13 +34,12 @@ static arka_status load_table(void *context, int64_t id, int64_t database_id, ar
 {
     loading *l = context;
     if (l->n_tables == l->cap_tables &&
-        !arka_vec_grow((void **) &l->tables, &l->cap_tables, l->n_tables + 1, sizeof *l->tables))
+        !arka_vec_grow((void **)&l->tables, &l->cap_tables, l->n_tables + 1, sizeof *l->tables))
         return arka_fail_nomem(err, "a list of tables", sizeof *l->tables);
     char *copy = arka_arena_text(&l->arena, name);
     if (copy == NULL)
         return arka_fail_nomem(err, "a name", name.len);
-    l->tables[l->n_tables++] =
-        (struct pending){.id = id, .database_id = database_id, .name = copy};
+    l->tables[l->n_tables++] = (struct pending){.id = id, .database_id = database_id, .name = copy};
     return ARKA_OK;
 }
 
@@ -62,14 +61,14 @@ static arka_status load_field(void *context, int64_t table_id, const arka_manife
 {
     loading *l = context;
     struct pending *t = find_pending(l, table_id);
-    if (t == NULL || field->id != (int32_t) t->fields.n + 1 || field->type < ARKA_BOOLEAN ||
+    if (t == NULL || field->id != (int32_t)t->fields.n + 1 || field->type < ARKA_BOOLEAN ||
         field->type > ARKA_TIMESTAMPTZ)
         return arka_fail(err, ARKA_CORRUPT,
                          "manifest: column %d '%.*s' of table %lld has type %d, or is out of order",
-                         field->id, ARKA_FMT(field->name), (long long) table_id, field->type);
+                         field->id, ARKA_FMT(field->name), (long long)table_id, field->type);
     char *name = arka_arena_text(&l->arena, field->name);
     arka_field f = {
-        .type = (arka_type) field->type, .tag = field->tag, .name = {name, field->name.len}};
+        .type = (arka_type)field->type, .tag = field->tag, .name = {name, field->name.len}};
     if (name == NULL || !arka_vec_push(&t->fields, f))
         return arka_fail_nomem(err, "a column", field->name.len);
     if (field->since_version > t->version)
@@ -84,10 +83,10 @@ static arka_status make_table(loading *l, struct pending *t, arka_error *err)
         if (arka_database_id(l->databases.items[i]) == t->database_id)
             database = l->databases.items[i];
     if (database == NULL || t->fields.n == 0)
-        return arka_fail(err, ARKA_CORRUPT, "manifest: table %lld '%s' has no %s",
-                         (long long) t->id, t->name, database ? "columns" : "database");
+        return arka_fail(err, ARKA_CORRUPT, "manifest: table %lld '%s' has no %s", (long long)t->id,
+                         t->name, database ? "columns" : "database");
     ARKA_AUTO(arka_schema) schema = NULL;
-    ARKA_TRY(arka_schema_new(t->version, t->fields.items, (int) t->fields.n, &schema, err));
+    ARKA_TRY(arka_schema_new(t->version, t->fields.items, (int)t->fields.n, &schema, err));
     arka_table *table;
     ARKA_TRY(arka_table_new(t->id, arka_slice_of(arka_database_name(database)),
                             arka_slice_of(t->name), schema, &table, err));
@@ -113,8 +112,8 @@ static arka_status load_file(void *context, int64_t table_id, const arka_manifes
     if (t == NULL)
         return arka_fail(err, ARKA_CORRUPT, "manifest: file %.*s belongs to no table",
                          ARKA_FMT(file->path));
-    char *path = arka_arena_printf(&l->arena, "%s/%.*s", l->engine->base_path,
-                                   ARKA_FMT(file->path));
+    char *path =
+        arka_arena_printf(&l->arena, "%s/%.*s", l->engine->base_path, ARKA_FMT(file->path));
     if (path == NULL)
         return arka_fail_nomem(err, "a path", file->path.len);
     arka_data_file *entry;
@@ -142,7 +141,7 @@ arka_status arka_engine__load(arka_engine *engine, arka_error *err)
 
 static bool is_word(unsigned char c)
 {
-    return (unsigned) (c | 32) - 'a' < 26 || (unsigned) c - '0' < 10 || c == '_' || c == '-';
+    return (unsigned)(c | 32) - 'a' < 26 || (unsigned)c - '0' < 10 || c == '_' || c == '-';
 }
 
 /* What must hold for a directory name; the clients' rules are the server's business. */
@@ -150,10 +149,9 @@ static arka_status check_path_part(const char *what, arka_slice name, arka_error
 {
     bool ok = name.len > 0 && name.len <= 128 && name.data[0] != '.' && name.data[0] != '-';
     for (size_t i = 0; ok && i < name.len; i++)
-        ok = is_word((unsigned char) name.data[i]) || (unsigned char) name.data[i] >= 0x80 ||
+        ok = is_word((unsigned char)name.data[i]) || (unsigned char)name.data[i] >= 0x80 ||
              (name.data[i] == '.' && name.data[i - 1] != '.');
-    return ok ? ARKA_OK
-              : arka_fail(err, ARKA_INPUT, "%s name is not usable as a directory", what);
+    return ok ? ARKA_OK : arka_fail(err, ARKA_INPUT, "%s name is not usable as a directory", what);
 }
 
 static arka_status add_database_locked(arka_engine *engine, arka_slice name, arka_database **out,
@@ -199,9 +197,9 @@ arka_status arka_engine_create_database(arka_engine *engine, arka_slice name, ar
 static arka_status list_changes(const arka_schema *old, const arka_schema *next,
                                 arka_manifest_field **out, int *n_out, arka_error *err)
 {
-    arka_manifest_field *list = arka_malloc((size_t) next->n_fields * sizeof *list);
+    arka_manifest_field *list = arka_malloc((size_t)next->n_fields * sizeof *list);
     if (list == NULL)
-        return arka_fail_nomem(err, "a schema change", (size_t) next->n_fields * sizeof *list);
+        return arka_fail_nomem(err, "a schema change", (size_t)next->n_fields * sizeof *list);
     int n = 0;
     for (int i = 0; i < next->n_fields; i++) {
         const arka_field *f = &next->fields[i];
@@ -210,7 +208,7 @@ static arka_status list_changes(const arka_schema *old, const arka_schema *next,
             continue;
         list[n++] = (arka_manifest_field){.id = f->id,
                                           .since_version = next->version,
-                                          .type = (int) f->type,
+                                          .type = (int)f->type,
                                           .tag = f->tag,
                                           .name = f->name};
     }
@@ -228,8 +226,8 @@ static arka_status add_table(arka_engine *engine, arka_database *database, arka_
     ARKA_TRY(arka_manifest_add_table(engine->manifest, arka_database_id(database), name,
                                      arka_wall_us(), fields, n_fields, &id, err));
     arka_table *table;
-    ARKA_TRY(arka_table_new(id, arka_slice_of(arka_database_name(database)), name, schema, &table,
-                            err));
+    ARKA_TRY(
+        arka_table_new(id, arka_slice_of(arka_database_name(database)), name, schema, &table, err));
     ARKA_TRY(arka_registry_add_table(engine->registry, database, table, err));
     *out = table;
     return ARKA_OK;
@@ -273,12 +271,12 @@ static arka_status make_fit_locked(arka_engine *engine, arka_database *database,
 }
 
 arka_status arka_engine__make_fit(arka_engine *engine, arka_database *database, arka_slice name,
-                                  arka_batch *batch, arka_table **out_table,
-                                  arka_batch **out_batch, arka_error *err)
+                                  arka_batch *batch, arka_table **out_table, arka_batch **out_batch,
+                                  arka_error *err)
 {
-    arka_type *casts = arka_malloc((size_t) batch->n_columns * sizeof *casts);
+    arka_type *casts = arka_malloc((size_t)batch->n_columns * sizeof *casts);
     if (casts == NULL)
-        return arka_fail_nomem(err, "a cast", (size_t) batch->n_columns * sizeof *casts);
+        return arka_fail_nomem(err, "a cast", (size_t)batch->n_columns * sizeof *casts);
     int n_casts = 0;
     arka_mutex_lock(&engine->ddl);
     arka_status status =

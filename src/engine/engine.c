@@ -15,7 +15,7 @@ void arka_engine_options_default(arka_engine_options *options)
         .flush_age_ms = 5000,
         .flush_bytes = INT64_C(512) << 20,
         .flush_interval_ms = 1000,
-        .hot_limit_bytes = (size_t) 2 << 30,
+        .hot_limit_bytes = (size_t)2 << 30,
     };
 }
 
@@ -35,7 +35,8 @@ void arka_engine__event(arka_engine *engine, int level, const char *name, const 
 
 void arka_engine__catalog_changed(arka_engine *engine)
 {
-    /* release: who sees the new version sees the registry as it is now (acquire in catalog_version) */
+    /* release: who sees the new version sees the registry as it is now (acquire in catalog_version)
+     */
     atomic_fetch_add_explicit(&engine->catalog_version, 1, memory_order_release);
 }
 
@@ -49,7 +50,7 @@ static arka_status make_parent(const arka_os *os, const char *path, arka_error *
     const char *slash = strrchr(path, '/');
     if (slash == NULL || slash == path)
         return ARKA_OK;
-    char *parent = arka_strndup(path, (size_t) (slash - path));
+    char *parent = arka_strndup(path, (size_t)(slash - path));
     if (parent == NULL)
         return arka_fail_nomem(err, "a path", strlen(path));
     arka_status status = arka_dir_make(os, parent, err);
@@ -91,8 +92,7 @@ static arka_status open_parts(arka_engine *engine, const arka_engine_options *op
     return arka_engine__start_flusher(engine, err);
 }
 
-arka_status arka_engine_open(const arka_engine_options *options, arka_engine **out,
-                             arka_error *err)
+arka_status arka_engine_open(const arka_engine_options *options, arka_engine **out, arka_error *err)
 {
     arka_engine *engine = arka_calloc(1, sizeof *engine);
     if (engine == NULL)
@@ -191,7 +191,7 @@ static arka_status show_database(arka_engine *engine, arka_database *database,
     arka_table_list tables = {0};
     arka_status status = arka_registry_tables(engine->registry, database, &tables, err);
     arka_database_info info = {arka_database_name(database), arka_database_created_us(database),
-                               (int64_t) tables.n};
+                               (int64_t)tables.n};
     arka_vec_fini(&tables);
     return status == ARKA_OK ? each(context, &info, err) : status;
 }
@@ -262,7 +262,7 @@ void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
         .flush_ns = ARKA_GAUGE(engine, flush_ns),
         .hot_rows = ARKA_GAUGE(engine, hot_rows),
         .hot_bytes = ARKA_GAUGE(engine, hot_bytes),
-        .hot_limit_bytes = (int64_t) engine->options.hot_limit_bytes,
+        .hot_limit_bytes = (int64_t)engine->options.hot_limit_bytes,
         .orphans = ARKA_GAUGE(engine, orphans),
     };
     /* Out of memory leaves the file gauges at what was counted so far. */

@@ -11,7 +11,8 @@
 
 typedef struct arka_engine arka_engine;
 
-/** Something that happened by itself and that a program may want to log. `text` lives for the call. */
+/** Something that happened by itself and that a program may want to log. `text` lives for the call.
+ */
 typedef struct arka_event {
     enum { ARKA_EVENT_DEBUG, ARKA_EVENT_INFO, ARKA_EVENT_WARN, ARKA_EVENT_ERROR } level;
     const char *name; /* "flush", "orphan", "flush_failed" … */
@@ -24,12 +25,12 @@ typedef struct arka_engine_options {
     const char *default_database;
     const arka_os *os; /* NULL: the real one */
     arka_codec codec;
-    int codec_level;         /* 0: the codec's default */
-    int64_t flush_rows;      /* a table is flushed when it has as many hot rows … */
-    int64_t flush_age_ms;    /* … or its oldest is that old … */
-    int64_t flush_bytes;     /* … or as many hot bytes; bytes do not wait for the interval below */
+    int codec_level;      /* 0: the codec's default */
+    int64_t flush_rows;   /* a table is flushed when it has as many hot rows … */
+    int64_t flush_age_ms; /* … or its oldest is that old … */
+    int64_t flush_bytes;  /* … or as many hot bytes; bytes do not wait for the interval below */
     int64_t flush_interval_ms; /* rows and age flush one table at most this often */
-    size_t hot_limit_bytes;  /* of all tables; writes beyond it are ARKA_BUSY */
+    size_t hot_limit_bytes;    /* of all tables; writes beyond it are ARKA_BUSY */
     void (*on_event)(void *context, const arka_event *event); /* from any thread; NULL: none */
     void *context;
 } arka_engine_options;
@@ -56,7 +57,8 @@ ARKA_CLEANUP(arka_engine, arka_engine_drop)
 
 /* ---- databases and tables ---- */
 
-/** ARKA_EXISTS when it is there, ARKA_INPUT for a bad name. Written to the manifest before it returns. */
+/** ARKA_EXISTS when it is there, ARKA_INPUT for a bad name. Written to the manifest before it
+ * returns. */
 ARKA_MUST_USE arka_status arka_engine_create_database(arka_engine *engine, arka_slice name,
                                                       arka_error *err);
 bool arka_engine_has_database(arka_engine *engine, arka_slice name);
@@ -72,18 +74,21 @@ typedef struct arka_table_info {
     int64_t hot_age_ms; /* of the oldest hot row; 0 when there is none */
 } arka_table_info;
 
-/** Call `each` for every database, sorted by name; strings live for the call. Stops at a failure. */
+/** Call `each` for every database, sorted by name; strings live for the call. Stops at a failure.
+ */
 ARKA_MUST_USE arka_status arka_engine_each_database(
     arka_engine *engine,
     arka_status (*each)(void *context, const arka_database_info *info, arka_error *err),
     void *context, arka_error *err);
 /** Likewise every table; of one database when `database` is not empty (unknown: none). */
-ARKA_MUST_USE arka_status arka_engine_each_table(
-    arka_engine *engine, arka_slice database,
-    arka_status (*each)(void *context, const arka_table_info *info, arka_error *err),
-    void *context, arka_error *err);
+ARKA_MUST_USE arka_status arka_engine_each_table(arka_engine *engine, arka_slice database,
+                                                 arka_status (*each)(void *context,
+                                                                     const arka_table_info *info,
+                                                                     arka_error *err),
+                                                 void *context, arka_error *err);
 
-/** Grows whenever a database, a table or a schema comes or changes, or a table gets its first file. */
+/** Grows whenever a database, a table or a schema comes or changes, or a table gets its first file.
+ */
 uint64_t arka_engine_catalog_version(arka_engine *engine);
 
 /** One table as a query sees it now. ARKA_NOTFOUND names what is missing. Names as arka_name_eq. */
@@ -102,9 +107,9 @@ arka_type arka_engine_column_type(arka_engine *engine, arka_slice database, arka
 /** One batch for one table, and what became of it. */
 typedef struct arka_put_batch {
     arka_slice measurement;
-    arka_batch *batch; /* borrowed; the engine takes its own reference */
-    arka_status status;  /* out */
-    arka_error error;    /* out, when status is not OK */
+    arka_batch *batch;  /* borrowed; the engine takes its own reference */
+    arka_status status; /* out */
+    arka_error error;   /* out, when status is not OK */
 } arka_put_batch;
 
 /**
@@ -123,8 +128,7 @@ ARKA_MUST_USE arka_status arka_engine_write(arka_engine *engine, arka_slice data
  * *out_tables: tables that had something to flush.
  */
 ARKA_MUST_USE arka_status arka_engine_flush(arka_engine *engine, arka_slice database,
-                                            arka_slice table, int64_t *out_tables,
-                                            arka_error *err);
+                                            arka_slice table, int64_t *out_tables, arka_error *err);
 
 /** Counters since the start, and gauges. */
 typedef struct arka_engine_stats {

@@ -15,7 +15,8 @@ struct arka_engine {
     int lock_fd; /* -1: not held */
     arka_manifest *manifest;
     arka_registry *registry;
-    arka_mutex ddl; /* DDL: creation of databases and tables, changes of schemas; held over the manifest */
+    arka_mutex
+        ddl; /* DDL: creation of databases and tables, changes of schemas; held over the manifest */
     atomic_uint_fast64_t catalog_version;
     atomic_bool closing;
     atomic_int writers; /* inside arka_engine_write; close waits for them on flush_done */
@@ -30,8 +31,8 @@ struct arka_engine {
 
     struct {
         atomic_int_fast64_t rows_written, batches_written, bytes_written, writes_refused;
-        atomic_int_fast64_t flushes, flush_failures, flush_rows, flush_files, flush_bytes,
-            flush_ns, orphans;
+        atomic_int_fast64_t flushes, flush_failures, flush_rows, flush_files, flush_bytes, flush_ns,
+            orphans;
         atomic_int_fast64_t hot_rows, hot_bytes;
     } stats;
 };

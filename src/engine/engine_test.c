@@ -115,9 +115,9 @@ TEST(schemas_evolve_with_stable_ids)
     assert_int_equal(s->hot[0].n_fields, 2);                         /* knew nothing of b */
     assert_int_equal(s->hot[3].column_of_field[2], 1);
     assert_int_equal(s->hot[3].batch->columns[1].type, ARKA_DOUBLE);
-    assert_int_equal(arka_engine_column_type(e, ARKA_SLICE("default"), ARKA_SLICE("m"),
-                                             ARKA_SLICE("A"), NULL),
-                     ARKA_DOUBLE);
+    assert_int_equal(
+        arka_engine_column_type(e, ARKA_SLICE("default"), ARKA_SLICE("m"), ARKA_SLICE("A"), NULL),
+        ARKA_DOUBLE);
     arka_snapshot_unref(s);
     ASSERT_OK(arka_engine_close(e, &err));
     ASSERT_OK(arka_engine_open(&o, &e, &err));
@@ -149,9 +149,8 @@ TEST(a_misfit_is_refused_alone_or_refuses_all)
     ASSERT_FAILS(arka_engine_write(e, ARKA_SLICE("default"), puts, 2, true, &err), ARKA_INPUT,
                  "column 'v' is DOUBLE");
     arka_snapshot *s;
-    ASSERT_FAILS(
-        arka_engine_snapshot(e, ARKA_SLICE("default"), ARKA_SLICE("fresh"), &s, &err),
-        ARKA_NOTFOUND, "unknown table: default.fresh");
+    ASSERT_FAILS(arka_engine_snapshot(e, ARKA_SLICE("default"), ARKA_SLICE("fresh"), &s, &err),
+                 ARKA_NOTFOUND, "unknown table: default.fresh");
     ASSERT_OK(arka_engine_write(e, ARKA_SLICE("default"), puts, 2, false, &err));
     assert_int_equal(puts[0].status, ARKA_OK);
     assert_int_equal(puts[1].status, ARKA_INPUT);
@@ -299,8 +298,8 @@ static int64_t rows_now(arka_engine *engine)
     int64_t n = 0;
     for (int t = 0; t < 2; t++) {
         arka_snapshot *s;
-        if (arka_engine_snapshot(engine, ARKA_SLICE("default"), t ? ARKA_SLICE("a") : ARKA_SLICE("b"),
-                                 &s, NULL) != ARKA_OK)
+        if (arka_engine_snapshot(engine, ARKA_SLICE("default"),
+                                 t ? ARKA_SLICE("a") : ARKA_SLICE("b"), &s, NULL) != ARKA_OK)
             continue;
         n += kit_snapshot_rows(s);
         arka_snapshot_unref(s);

@@ -99,8 +99,8 @@ static bool is_due(const arka_engine *e, const arka_table_gauges *g)
     const arka_engine_options *o = &e->options;
     if (g->hot_rows == 0)
         return false;
-    int64_t since_flush_ms = g->last_flush.ns == 0 ? INT64_MAX
-                                                   : arka_mono_since_ns(g->last_flush) / 1000000;
+    int64_t since_flush_ms =
+        g->last_flush.ns == 0 ? INT64_MAX : arka_mono_since_ns(g->last_flush) / 1000000;
     if (g->hot_bytes >= o->flush_bytes)
         return true;
     bool wanted = g->hot_rows >= o->flush_rows ||
@@ -119,7 +119,7 @@ static void flush_and_go_on(arka_engine *e, arka_table *table)
 static void flush_due(arka_engine *e, const arka_table_list *tables)
 {
     int64_t hot = ARKA_GAUGE(e, hot_bytes);
-    bool short_of_memory = hot > (int64_t) (e->options.hot_limit_bytes / 100 * EARLY_PERCENT);
+    bool short_of_memory = hot > (int64_t)(e->options.hot_limit_bytes / 100 * EARLY_PERCENT);
     arka_table *largest = NULL;
     int64_t largest_bytes = 0;
     for (size_t i = 0; i < tables->n; i++) {

@@ -13,15 +13,16 @@ static arka_status check_limits(arka_engine *engine, const arka_put_batch *batch
         return arka_fail(err, ARKA_BUSY, "the server is stopping");
     int64_t more = 0, hot = ARKA_GAUGE(engine, hot_bytes);
     for (size_t i = 0; i < n_batches; i++)
-        more += (int64_t) batches[i].batch->memory_bytes;
-    /* A single request larger than all there is must still find a way in: it may when nothing is hot. */
-    if (hot + more <= (int64_t) engine->options.hot_limit_bytes || hot == 0)
+        more += (int64_t)batches[i].batch->memory_bytes;
+    /* A single request larger than all there is must still find a way in: it may when nothing is
+     * hot. */
+    if (hot + more <= (int64_t)engine->options.hot_limit_bytes || hot == 0)
         return ARKA_OK;
     ARKA_COUNT(engine, writes_refused, 1);
     arka_engine__want_flush(engine);
     return arka_fail(err, ARKA_BUSY,
                      "memory for unflushed rows is full: %lld of %lld MiB; try again",
-                     (long long) (hot >> 20), (long long) (engine->options.hot_limit_bytes >> 20));
+                     (long long)(hot >> 20), (long long)(engine->options.hot_limit_bytes >> 20));
 }
 
 /*
@@ -43,8 +44,8 @@ static arka_status prepare(arka_engine *engine, arka_database *database, arka_pu
             return ARKA_OK;
         }
         arka_batch *fitting = NULL;
-        ARKA_TRY(arka_engine__make_fit(engine, database, b->measurement, batch, &table, &fitting,
-                                       err));
+        ARKA_TRY(
+            arka_engine__make_fit(engine, database, b->measurement, batch, &table, &fitting, err));
         arka_batch_unref(batch);
         batch = fitting;
     }
@@ -57,9 +58,9 @@ static arka_status try_fit(arka_engine *engine, arka_slice database, arka_put_ba
     arka_database *db = arka_registry_database(engine->registry, database);
     arka_table *table = db ? arka_registry_table(engine->registry, db, b->measurement) : NULL;
     ARKA_AUTO(arka_schema) schema = table ? arka_table_schema(table) : NULL;
-    arka_type *casts = arka_malloc((size_t) b->batch->n_columns * sizeof *casts);
+    arka_type *casts = arka_malloc((size_t)b->batch->n_columns * sizeof *casts);
     if (casts == NULL)
-        return arka_fail_nomem(err, "a cast", (size_t) b->batch->n_columns);
+        return arka_fail_nomem(err, "a cast", (size_t)b->batch->n_columns);
     ARKA_AUTO(arka_schema) next = NULL;
     int n_casts;
     arka_status status = arka_schema_fit(schema, b->batch, &next, casts, &n_casts, err);
@@ -70,7 +71,7 @@ static arka_status try_fit(arka_engine *engine, arka_slice database, arka_put_ba
 static arka_status append(arka_engine *engine, put *p, arka_error *err)
 {
     int64_t rows = p->admitted.batch->n_rows;
-    int64_t bytes = (int64_t) p->admitted.batch->memory_bytes;
+    int64_t bytes = (int64_t)p->admitted.batch->memory_bytes;
     /* Counted before it is visible: a flush must never subtract what was not added yet. */
     ARKA_COUNT(engine, hot_rows, rows);
     ARKA_COUNT(engine, hot_bytes, bytes);

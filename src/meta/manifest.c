@@ -5,7 +5,8 @@
 #include "base/mem.h"
 #include "os/thread.h"
 
-/* Each step brings the file from version i to i + 1 (PRAGMA user_version). Never edit one that shipped. */
+/* Each step brings the file from version i to i + 1 (PRAGMA user_version). Never edit one that
+ * shipped. */
 static const char *const MIGRATIONS[] = {
     "CREATE TABLE databases("
     "  id INTEGER PRIMARY KEY,"
@@ -120,7 +121,7 @@ static arka_status migrate(arka_manifest *m, arka_error *err)
         return arka_fail(err, ARKA_INPUT,
                          "manifest %s has version %d, this program knows versions up to %d: it was "
                          "written by a newer one",
-                         m->path, version, (int) N_MIGRATIONS);
+                         m->path, version, (int)N_MIGRATIONS);
     for (; version < N_MIGRATIONS; version++) {
         char *sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT;",
                                     MIGRATIONS[version], version + 1);
@@ -161,11 +162,9 @@ arka_status arka_manifest_open(const char *path, arka_manifest **out, arka_error
         return arka_fail_nomem(err, "the manifest", sizeof *m);
     }
     arka_mutex_init(&m->lock, ARKA_LOCK_META);
-    int rc = sqlite3_open_v2(path, &m->db,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                             NULL);
-    arka_status status =
-        rc == SQLITE_OK ? set_up(m, err) : fail_sqlite(m, rc, "opening", err);
+    int rc = sqlite3_open_v2(
+        path, &m->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    arka_status status = rc == SQLITE_OK ? set_up(m, err) : fail_sqlite(m, rc, "opening", err);
     if (status != ARKA_OK) {
         arka_manifest_close(m);
         return status;
@@ -207,8 +206,8 @@ static arka_status step_done(arka_manifest *m, enum statement which, const char 
 
 static arka_slice column_text(sqlite3_stmt *s, int at)
 {
-    const char *text = (const char *) sqlite3_column_text(s, at);
-    return (arka_slice){text ? text : "", (size_t) sqlite3_column_bytes(s, at)};
+    const char *text = (const char *)sqlite3_column_text(s, at);
+    return (arka_slice){text ? text : "", (size_t)sqlite3_column_bytes(s, at)};
 }
 
 /* ---- reading ---- */
@@ -325,8 +324,8 @@ arka_status arka_manifest_add_database(arka_manifest *m, arka_slice name, int64_
     return status;
 }
 
-static arka_status add_fields(arka_manifest *m, int64_t table_id,
-                              const arka_manifest_field *fields, int n_fields, arka_error *err)
+static arka_status add_fields(arka_manifest *m, int64_t table_id, const arka_manifest_field *fields,
+                              int n_fields, arka_error *err)
 {
     for (int i = 0; i < n_fields; i++) {
         sqlite3_stmt *s = m->statements[S_ADD_FIELD];
@@ -341,9 +340,9 @@ static arka_status add_fields(arka_manifest *m, int64_t table_id,
     return ARKA_OK;
 }
 
-static arka_status add_table(arka_manifest *m, int64_t database_id, arka_slice name,
-                             int64_t now_us, const arka_manifest_field *fields, int n_fields,
-                             int64_t *out_id, arka_error *err)
+static arka_status add_table(arka_manifest *m, int64_t database_id, arka_slice name, int64_t now_us,
+                             const arka_manifest_field *fields, int n_fields, int64_t *out_id,
+                             arka_error *err)
 {
     sqlite3_stmt *s = m->statements[S_ADD_TABLE];
     sqlite3_bind_int64(s, 1, database_id);
@@ -355,15 +354,15 @@ static arka_status add_table(arka_manifest *m, int64_t database_id, arka_slice n
 }
 
 arka_status arka_manifest_add_table(arka_manifest *m, int64_t database_id, arka_slice name,
-                                    int64_t now_us, const arka_manifest_field *fields,
-                                    int n_fields, int64_t *out_id, arka_error *err)
+                                    int64_t now_us, const arka_manifest_field *fields, int n_fields,
+                                    int64_t *out_id, arka_error *err)
 {
     int64_t id = 0;
     arka_mutex_lock(&m->lock);
     arka_status status = begin(m, err);
     if (status == ARKA_OK)
-        status = finish(
-            m, add_table(m, database_id, name, now_us, fields, n_fields, &id, err), err);
+        status =
+            finish(m, add_table(m, database_id, name, now_us, fields, n_fields, &id, err), err);
     arka_mutex_unlock(&m->lock);
     if (status == ARKA_OK)
         *out_id = id;

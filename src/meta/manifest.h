@@ -1,7 +1,7 @@
 /**
  * The manifest: which databases, tables, columns and data files there are. SQLite, in WAL mode with
- * full synchronisation: what a call committed survives power loss. One connection, calls from any thread.
- * Tables and columns: docs/formats/manifest.md. Errors: ARKA_IO, ARKA_CORRUPT, ARKA_NOMEM.
+ * full synchronisation: what a call committed survives power loss. One connection, calls from any
+ * thread. Tables and columns: docs/formats/manifest.md. Errors: ARKA_IO, ARKA_CORRUPT, ARKA_NOMEM.
  */
 #ifndef ARKA_META_MANIFEST_H
 #define ARKA_META_MANIFEST_H
@@ -11,7 +11,8 @@
 
 typedef struct arka_manifest arka_manifest;
 
-/** Opens or makes the file, and brings an older version of it up to date. A newer one: ARKA_INPUT. */
+/** Opens or makes the file, and brings an older version of it up to date. A newer one: ARKA_INPUT.
+ */
 ARKA_MUST_USE arka_status arka_manifest_open(const char *path, arka_manifest **out,
                                              arka_error *err);
 /** NULL is fine. */

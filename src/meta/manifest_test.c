@@ -24,7 +24,7 @@ static arka_status on_database(void *context, int64_t id, arka_slice name, int64
 static arka_status on_table(void *context, int64_t id, int64_t database_id, arka_slice name,
                             arka_error *err)
 {
-    ((seen *) context)->tables++;
+    ((seen *)context)->tables++;
     return ARKA_OK;
 }
 

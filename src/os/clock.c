@@ -6,7 +6,7 @@ static int64_t read_ns(clockid_t id)
 {
     struct timespec t;
     clock_gettime(id, &t); /* cannot fail with these ids */
-    return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 arka_mono arka_mono_now(void)

@@ -16,7 +16,7 @@ static inline int64_t arka_mono_since_ns(arka_mono then)
 }
 static inline double arka_mono_since_ms(arka_mono then)
 {
-    return (double) arka_mono_since_ns(then) / 1e6;
+    return (double)arka_mono_since_ns(then) / 1e6;
 }
 static inline arka_mono arka_mono_after_ms(int64_t ms)
 {

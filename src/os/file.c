@@ -64,14 +64,14 @@ arka_status arka_file_append(arka_file *file, const void *bytes, size_t n, arka_
 {
     const char *at = bytes;
     while (n > 0) {
-        struct iovec part = {(void *) (uintptr_t) at, n};
+        struct iovec part = {(void *)(uintptr_t)at, n};
         ssize_t wrote = file->os->pwritev(file->fd, &part, 1, file->len);
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote <= 0)
             return fail_io(err, "writing", file->path);
         at += wrote;
-        n -= (size_t) wrote;
+        n -= (size_t)wrote;
         file->len += wrote;
     }
     return ARKA_OK;
@@ -100,15 +100,16 @@ void arka_file_discard(arka_file *take_file)
 {
     if (take_file == NULL)
         return;
-    ARKA_IGNORE(take_file->os->close(take_file->fd));    /* an error is being reported already */
-    ARKA_IGNORE(take_file->os->unlink(take_file->path)); /* what stays is set aside at the next start */
+    ARKA_IGNORE(take_file->os->close(take_file->fd)); /* an error is being reported already */
+    ARKA_IGNORE(
+        take_file->os->unlink(take_file->path)); /* what stays is set aside at the next start */
     arka_free(take_file);
 }
 
 static arka_status sync_dir_of(const arka_os *os, const char *path, arka_error *err)
 {
     const char *slash = strrchr(path, '/');
-    size_t n = slash == NULL ? 1 : slash == path ? 1 : (size_t) (slash - path);
+    size_t n = slash == NULL ? 1 : slash == path ? 1 : (size_t)(slash - path);
     char *dir = arka_strndup(slash == NULL ? "." : path, n);
     if (dir == NULL)
         return arka_fail_nomem(err, "a path", n);
@@ -148,7 +149,7 @@ arka_status arka_dir_make(const arka_os *os, const char *path, arka_error *err)
     const char *slash = strrchr(path, '/');
     if (errno != ENOENT || slash == NULL || slash == path)
         return fail_io(err, "making directory", path);
-    char *parent = arka_strndup(path, (size_t) (slash - path));
+    char *parent = arka_strndup(path, (size_t)(slash - path));
     if (parent == NULL)
         return arka_fail_nomem(err, "a path", strlen(path));
     arka_status status = arka_dir_make(os, parent, err);
@@ -203,8 +204,8 @@ static arka_status walk_dir(const walk *w, arka_buf *path, arka_error *err)
 }
 
 arka_status arka_dir_walk(const char *path,
-                          arka_status (*each)(void *context, const char *relative,
-                                              int64_t n_bytes, arka_error *err),
+                          arka_status (*each)(void *context, const char *relative, int64_t n_bytes,
+                                              arka_error *err),
                           void *context, arka_error *err)
 {
     arka_buf whole = ARKA_BUF_INIT;
@@ -230,7 +231,7 @@ static arka_status read_all(int fd, const char *path, size_t max_bytes, arka_buf
             return fail_io(err, "reading", path);
         if (n == 0)
             return ARKA_OK;
-        into->len += (size_t) n;
+        into->len += (size_t)n;
         if (into->len > max_bytes)
             return arka_fail(err, ARKA_LIMIT, "%s is larger than %zu bytes", path, max_bytes);
     }
@@ -264,15 +265,15 @@ arka_status arka_file_lock(const char *path, int *out_fd, arka_error *err)
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         char owner[24] = "";
         ssize_t n = pread(fd, owner, sizeof owner - 1, 0);
-        owner[n > 0 ? (size_t) n : 0] = 0;
+        owner[n > 0 ? (size_t)n : 0] = 0;
         owner[strcspn(owner, "\n")] = 0;
         close(fd);
         return arka_fail(err, ARKA_CONFLICT, "another process%s%s uses this data (lock %s)",
                          owner[0] ? ", pid " : "", owner, path);
     }
     char own[24];
-    int n = snprintf(own, sizeof own, "%ld\n", (long) getpid());
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, own, (size_t) n, 0) != n) {
+    int n = snprintf(own, sizeof own, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, own, (size_t)n, 0) != n) {
         fail_io(err, "writing lock", path);
         close(fd);
         return err ? err->code : ARKA_IO;
@@ -288,7 +289,7 @@ void arka_random_bytes(void *into, size_t n)
         ssize_t got = getrandom(at, n, 0);
         if (got > 0) {
             at += got;
-            n -= (size_t) got;
+            n -= (size_t)got;
         } else {
             ARKA_CHECK(errno == EINTR, "getrandom fails: errno %d", errno);
         }

@@ -1,7 +1,8 @@
 /**
  * Files: the seam to the operating system. Everything that touches a disk goes through a table of
  * functions, arka_os, so that tests can make any call fail; the functions below are built on it.
- * Paths are bytes as the system has them. Errors are ARKA_IO (or NOTFOUND, EXISTS) and name the path.
+ * Paths are bytes as the system has them. Errors are ARKA_IO (or NOTFOUND, EXISTS) and name the
+ * path.
  */
 #ifndef ARKA_OS_FILE_H
 #define ARKA_OS_FILE_H
@@ -53,7 +54,8 @@ ARKA_MUST_USE arka_status arka_file_publish(const arka_os *os, const char *from,
 ARKA_MUST_USE arka_status arka_file_remove(const arka_os *os, const char *path, arka_error *err);
 
 /**
- * The directory and its parents, each synced into its parent when it was made here. Existing is fine.
+ * The directory and its parents, each synced into its parent when it was made here. Existing is
+ * fine.
  */
 ARKA_MUST_USE arka_status arka_dir_make(const arka_os *os, const char *path, arka_error *err);
 /**

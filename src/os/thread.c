@@ -37,7 +37,7 @@ void arka_mutex_init(arka_mutex *m, arka_lock_class class)
 void arka_mutex_fini(arka_mutex *m)
 {
     int busy = pthread_mutex_destroy(&m->native);
-    ARKA_CHECK(busy == 0, "a lock of class %d was freed while held", (int) m->class);
+    ARKA_CHECK(busy == 0, "a lock of class %d was freed while held", (int)m->class);
 }
 
 ARKA_NO_ANALYSIS void arka_mutex_lock(arka_mutex *m)
@@ -89,7 +89,7 @@ typedef struct start {
 
 static void *begin(void *memory)
 {
-    start s = *(start *) memory;
+    start s = *(start *)memory;
     arka_free(memory);
     s.run(s.context);
     return NULL;

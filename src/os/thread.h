@@ -12,10 +12,10 @@
 
 #if defined(__clang__)
 #define ARKA_CAPABILITY(name) __attribute__((capability(name)))
-#define ARKA_ACQUIRES(...) __attribute__((acquire_capability(__VA_ARGS__)))
-#define ARKA_RELEASES(...) __attribute__((release_capability(__VA_ARGS__)))
-#define ARKA_REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
-#define ARKA_NO_ANALYSIS __attribute__((no_thread_safety_analysis))
+#define ARKA_ACQUIRES(...)    __attribute__((acquire_capability(__VA_ARGS__)))
+#define ARKA_RELEASES(...)    __attribute__((release_capability(__VA_ARGS__)))
+#define ARKA_REQUIRES(...)    __attribute__((requires_capability(__VA_ARGS__)))
+#define ARKA_NO_ANALYSIS      __attribute__((no_thread_safety_analysis))
 #else
 #define ARKA_CAPABILITY(name)
 #define ARKA_ACQUIRES(...)

@@ -6,22 +6,22 @@ arka_status arka_layout_new(const arka_schema *schema, const arka_batch *batch, 
     size_t n_text = 0;
     for (int i = 0; i < batch->n_columns; i++)
         n_text += batch->columns[i].name.len;
-    size_t n_columns = (size_t) batch->n_columns, n_fields = (size_t) schema->n_fields;
-    size_t whole = sizeof(arka_layout) + n_columns * sizeof(arka_column) +
-                   n_fields * sizeof(int16_t) + n_text;
+    size_t n_columns = (size_t)batch->n_columns, n_fields = (size_t)schema->n_fields;
+    size_t whole =
+        sizeof(arka_layout) + n_columns * sizeof(arka_column) + n_fields * sizeof(int16_t) + n_text;
     arka_layout *layout = arka_malloc(whole);
     if (layout == NULL)
         return arka_fail_nomem(err, "a layout", whole);
-    arka_column *columns = (arka_column *) (layout + 1);
-    int16_t *map = (int16_t *) (columns + n_columns);
-    char *text = (char *) (map + n_fields);
+    arka_column *columns = (arka_column *)(layout + 1);
+    int16_t *map = (int16_t *)(columns + n_columns);
+    char *text = (char *)(map + n_fields);
     for (size_t f = 0; f < n_fields; f++)
         map[f] = -1;
     for (int i = 0; i < batch->n_columns; i++) {
         const arka_column *c = &batch->columns[i];
         int f = arka_schema_find(schema, c->name);
         ARKA_CHECK(f >= 0, "the schema was made to fit");
-        map[f] = (int16_t) i;
+        map[f] = (int16_t)i;
         columns[i] = (arka_column){.name = {text, c->name.len}, .type = c->type, .tag = c->tag};
         memcpy(text, c->name.data, c->name.len);
         text += c->name.len;

@@ -72,8 +72,8 @@ static arka_slice fold(arka_slice name, char key[MAX_KEY])
     if (name.len > MAX_KEY)
         return (arka_slice){key, 0};
     for (size_t i = 0; i < name.len; i++) {
-        unsigned char c = (unsigned char) name.data[i];
-        key[i] = (char) (c >= 'A' && c <= 'Z' ? c | 32 : c);
+        unsigned char c = (unsigned char)name.data[i];
+        key[i] = (char)(c >= 'A' && c <= 'Z' ? c | 32 : c);
     }
     return (arka_slice){key, name.len};
 }
@@ -183,8 +183,7 @@ arka_status arka_registry_tables(arka_registry *registry, const arka_database *d
     if (database != NULL)
         ok = push_tables(database, out);
     else
-        for (const arka_map_entry *e;
-             ok && (e = arka_map_next(&registry->databases, &at)) != NULL;)
+        for (const arka_map_entry *e; ok && (e = arka_map_next(&registry->databases, &at)) != NULL;)
             ok = push_tables(e->value, out);
     arka_mutex_unlock(&registry->lock);
     if (!ok)

@@ -31,9 +31,8 @@ ARKA_MUST_USE arka_status arka_registry_add_database(arka_registry *registry, in
                                                      arka_slice name, int64_t created_us,
                                                      arka_database **out, arka_error *err);
 /** Takes the table, also on failure. */
-ARKA_MUST_USE arka_status arka_registry_add_table(arka_registry *registry,
-                                                  arka_database *database, arka_table *take_table,
-                                                  arka_error *err);
+ARKA_MUST_USE arka_status arka_registry_add_table(arka_registry *registry, arka_database *database,
+                                                  arka_table *take_table, arka_error *err);
 
 typedef ARKA_VEC(arka_database *) arka_database_list;
 typedef ARKA_VEC(arka_table *) arka_table_list;
@@ -41,7 +40,7 @@ typedef ARKA_VEC(arka_table *) arka_table_list;
 ARKA_MUST_USE arka_status arka_registry_databases(arka_registry *registry, arka_database_list *out,
                                                   arka_error *err);
 ARKA_MUST_USE arka_status arka_registry_tables(arka_registry *registry,
-                                               const arka_database *database,
-                                               arka_table_list *out, arka_error *err);
+                                               const arka_database *database, arka_table_list *out,
+                                               arka_error *err);
 
 #endif

@@ -8,12 +8,12 @@ arka_status arka_schema_new(int32_t version, const arka_field *fields, int n_fie
     size_t n_text = 0;
     for (int i = 0; i < n_fields; i++)
         n_text += fields[i].name.len + 1;
-    size_t whole = sizeof(arka_schema) + (size_t) n_fields * sizeof(arka_field) + n_text;
+    size_t whole = sizeof(arka_schema) + (size_t)n_fields * sizeof(arka_field) + n_text;
     arka_schema *schema = arka_malloc(whole);
     if (schema == NULL)
         return arka_fail_nomem(err, "a schema", whole);
-    arka_field *copy = (arka_field *) (schema + 1);
-    char *text = (char *) (copy + n_fields);
+    arka_field *copy = (arka_field *)(schema + 1);
+    char *text = (char *)(copy + n_fields);
     for (int i = 0; i < n_fields; i++) {
         copy[i] = fields[i];
         copy[i].id = i + 1;
@@ -53,9 +53,9 @@ static void show_first_value(const arka_column *c, int64_t n_rows, char out[48])
         return;
     arka_slice text = arka_column_text(c, row);
     size_t n = text.len > 32 ? 32 : text.len;
-    while (n > 0 && n < text.len && ((unsigned char) text.data[n] & 0xc0) == 0x80)
+    while (n > 0 && n < text.len && ((unsigned char)text.data[n] & 0xc0) == 0x80)
         n--;
-    snprintf(out, 48, " ('%.*s')", (int) n, text.data);
+    snprintf(out, 48, " ('%.*s')", (int)n, text.data);
 }
 
 static int64_t first_row(const arka_column *c, int64_t n_rows)
@@ -106,9 +106,8 @@ static arka_status fit_column(const arka_batch *batch, int i, arka_field *fields
         show_first_value(c, batch->n_rows, value);
         return arka_fail(err, ARKA_INPUT,
                          "column '%.*s' is %s, the new values are %s%s, first in row %lld",
-                         ARKA_FMT(c->name), arka_type_name(fields[f].type),
-                         arka_type_name(c->type), value,
-                         (long long) first_row(c, batch->n_rows));
+                         ARKA_FMT(c->name), arka_type_name(fields[f].type), arka_type_name(c->type),
+                         value, (long long)first_row(c, batch->n_rows));
     }
     if (becomes != fields[f].type || (c->tag && !fields[f].tag)) {
         fields[f].type = becomes;
@@ -123,12 +122,12 @@ arka_status arka_schema_fit(const arka_schema *schema, const arka_batch *batch,
                             arka_error *err)
 {
     int n_fields = schema ? schema->n_fields : 1;
-    size_t room = (size_t) (n_fields + batch->n_columns);
+    size_t room = (size_t)(n_fields + batch->n_columns);
     arka_field *fields = arka_malloc(room * sizeof *fields);
     if (fields == NULL)
         return arka_fail_nomem(err, "a schema", room * sizeof *fields);
     if (schema != NULL)
-        memcpy(fields, schema->fields, (size_t) n_fields * sizeof *fields);
+        memcpy(fields, schema->fields, (size_t)n_fields * sizeof *fields);
     else
         fields[0] = (arka_field){.type = ARKA_TIMESTAMPTZ, .name = ARKA_SLICE(ARKA_TIME_COLUMN)};
     bool changed = schema == NULL;
@@ -139,8 +138,9 @@ arka_status arka_schema_fit(const arka_schema *schema, const arka_batch *batch,
         n += status == ARKA_OK && casts[i] != ARKA_TYPE_NONE;
     }
     if (status == ARKA_OK && n_fields > ARKA_MAX_FIELDS)
-        status = arka_fail(err, ARKA_LIMIT, "the table would have %d columns, at most %d are allowed",
-                           n_fields, ARKA_MAX_FIELDS);
+        status =
+            arka_fail(err, ARKA_LIMIT, "the table would have %d columns, at most %d are allowed",
+                      n_fields, ARKA_MAX_FIELDS);
     arka_schema *next = NULL;
     if (status == ARKA_OK && changed)
         status = arka_schema_new(schema ? schema->version + 1 : 1, fields, n_fields, &next, err);

@@ -1,6 +1,7 @@
 /**
- * A table's columns: an immutable, counted list. Fields are only ever added at the end, and a field's
- * id is its place + 1 for life, so index i means the same field in every version of a schema.
+ * A table's columns: an immutable, counted list. Fields are only ever added at the end, and a
+ * field's id is its place + 1 for life, so index i means the same field in every version of a
+ * schema.
  */
 #ifndef ARKA_TABLE_SCHEMA_H
 #define ARKA_TABLE_SCHEMA_H
@@ -41,12 +42,10 @@ int arka_schema_find(const arka_schema *schema, arka_slice name);
  * What a schema must become so that `batch` fits, and how the batch must be cast.
  *
  * out_schema  the next version (one reference), or NULL when the batch fits as it is: new columns
- *             are added, BIGINT becomes DOUBLE where the batch has doubles, a column first seen as a tag
- *             is marked so.
- * casts       batch->n_columns entries, written: the type to cast each column to, or NONE.
- * *n_casts    how many are not NONE.
- * `schema` may be NULL (the table is new). Errors: ARKA_INPUT naming column, both types and the
- * first row; ARKA_LIMIT above ARKA_MAX_FIELDS columns.
+ *             are added, BIGINT becomes DOUBLE where the batch has doubles, a column first seen as
+ * a tag is marked so. casts       batch->n_columns entries, written: the type to cast each column
+ * to, or NONE. *n_casts    how many are not NONE. `schema` may be NULL (the table is new). Errors:
+ * ARKA_INPUT naming column, both types and the first row; ARKA_LIMIT above ARKA_MAX_FIELDS columns.
  */
 ARKA_MUST_USE arka_status arka_schema_fit(const arka_schema *schema, const arka_batch *batch,
                                           arka_schema **out_schema, arka_type *casts, int *n_casts,

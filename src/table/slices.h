@@ -29,7 +29,8 @@ typedef struct arka_slice_list {
     int64_t n_batches, n_rows, n_bytes;
 } arka_slice_list;
 
-/** Adds a reference to the slice and its present count; false when out of memory. Under the lock. */
+/** Adds a reference to the slice and its present count; false when out of memory. Under the lock.
+ */
 bool arka_slice_list_add(arka_slice_list *list, arka_hot_slice *slice);
 void arka_slice_list_fini(arka_slice_list *list);
 

@@ -11,7 +11,8 @@
 struct arka_layout;
 struct arka_slice_list;
 
-/** A Parquet file of a table. Counted; removed from disk with the last reference once it is dropped. */
+/** A Parquet file of a table. Counted; removed from disk with the last reference once it is
+ * dropped. */
 typedef struct arka_data_file {
     arka_ref ref;
     int64_t n_rows, n_bytes;
@@ -27,7 +28,6 @@ typedef struct arka_hot_batch {
     const int16_t *column_of_field; /* n_fields entries; -1: no such column, null */
     int n_fields;                   /* fields at or behind this index: null */
 } arka_hot_batch;
-
 
 /**
  * A column of a hot batch may be BIGINT where the schema says DOUBLE (the field was widened since);

@@ -169,9 +169,9 @@ static arka_status append_locked(arka_table *table, arka_admitted *a, arka_error
                                               .n_fields = a->layout->n_fields};
     slice->n++;
     slice->n_rows += a->batch->n_rows;
-    slice->n_bytes += (int64_t) a->batch->memory_bytes;
+    slice->n_bytes += (int64_t)a->batch->memory_bytes;
     table->hot_rows += a->batch->n_rows;
-    table->hot_bytes += (int64_t) a->batch->memory_bytes;
+    table->hot_bytes += (int64_t)a->batch->memory_bytes;
     return ARKA_OK;
 }
 
@@ -199,7 +199,7 @@ void arka_table_get_gauges(arka_table *table, arka_table_gauges *out)
                                .hot_bytes = table->hot_bytes,
                                .hot_since = table->hot_since,
                                .last_flush = table->last_flush,
-                               .n_files = (int64_t) table->files.n,
+                               .n_files = (int64_t)table->files.n,
                                .file_bytes = table->file_bytes,
                                .file_rows = table->file_rows};
     arka_mutex_unlock(&table->lock);
@@ -223,18 +223,18 @@ static bool collect_locked(arka_table *table, bool with_files, arka_slice_list *
         arka_ref_add(&table->files.items[i]->ref);
         (*files)[i] = table->files.items[i];
     }
-    *n_files = (int64_t) table->files.n;
+    *n_files = (int64_t)table->files.n;
     return true;
 }
 
 static bool flatten(arka_snapshot *s)
 {
-    arka_hot_batch *hot = arka_malloc((size_t) s->slices->n_batches * sizeof *hot);
+    arka_hot_batch *hot = arka_malloc((size_t)s->slices->n_batches * sizeof *hot);
     if (hot == NULL)
         return false;
     size_t at = 0;
     for (size_t i = 0; i < s->slices->slices.n; i++) {
-        size_t n = (size_t) s->slices->counts.items[i];
+        size_t n = (size_t)s->slices->counts.items[i];
         memcpy(hot + at, s->slices->slices.items[i]->items, n * sizeof *hot);
         at += n;
     }
@@ -264,7 +264,7 @@ static arka_status take_snapshot(arka_table *table, bool for_flush, arka_snapsho
     arka_mutex_unlock(&table->lock);
     s->files = files;
     if (!ok || !flatten(s))
-        return arka_fail_nomem(err, "a snapshot", (size_t) s->slices->n_batches * 8);
+        return arka_fail_nomem(err, "a snapshot", (size_t)s->slices->n_batches * 8);
     *out = arka_take(s);
     return ARKA_OK;
 }
@@ -280,8 +280,8 @@ void arka_snapshot_unref(arka_snapshot *s)
         return;
     for (int64_t i = 0; i < s->n_files; i++)
         arka_data_file_unref(s->files[i]);
-    arka_free((void *) (uintptr_t) s->files);
-    arka_free((void *) (uintptr_t) s->hot);
+    arka_free((void *)(uintptr_t)s->files);
+    arka_free((void *)(uintptr_t)s->hot);
     if (s->slices != NULL)
         arka_slice_list_fini(s->slices);
     arka_free(s->slices);
@@ -350,15 +350,15 @@ arka_status arka_table_load_file(arka_table *table, arka_data_file *take_file, a
     return arka_fail_nomem(err, "a table's files", sizeof(void *));
 }
 
-arka_status arka_data_file_new(const char *path, int64_t n_rows, int64_t n_bytes,
-                               int64_t time_min, int64_t time_max, int32_t schema_version,
-                               arka_data_file **out, arka_error *err)
+arka_status arka_data_file_new(const char *path, int64_t n_rows, int64_t n_bytes, int64_t time_min,
+                               int64_t time_max, int32_t schema_version, arka_data_file **out,
+                               arka_error *err)
 {
     size_t n = strlen(path) + 1;
     arka_data_file *file = arka_malloc(sizeof *file + n);
     if (file == NULL)
         return arka_fail_nomem(err, "a file entry", sizeof *file + n);
-    char *copy = (char *) (file + 1);
+    char *copy = (char *)(file + 1);
     memcpy(copy, path, n);
     *file = (arka_data_file){.n_rows = n_rows,
                              .n_bytes = n_bytes,

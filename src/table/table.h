@@ -36,8 +36,8 @@ void arka_admitted_fini(arka_admitted *admitted);
  * Does the batch fit the schema as it is now? *out_fits false: no; see arka_schema_fit, and set
  * the new schema or cast first. References its own. ARKA_NOMEM.
  */
-ARKA_MUST_USE arka_status arka_table_admit(arka_table *table, arka_batch *batch,
-                                           arka_admitted *out, bool *out_fits, arka_error *err);
+ARKA_MUST_USE arka_status arka_table_admit(arka_table *table, arka_batch *batch, arka_admitted *out,
+                                           bool *out_fits, arka_error *err);
 /** Make it visible; takes what `admitted` holds, also on failure (ARKA_NOMEM). */
 ARKA_MUST_USE arka_status arka_table_append(arka_table *table, arka_admitted *take_admitted,
                                             arka_error *err);
@@ -47,8 +47,8 @@ ARKA_MUST_USE arka_status arka_table_snapshot(arka_table *table, arka_snapshot *
 
 typedef struct arka_table_gauges {
     int64_t hot_rows, hot_bytes;
-    arka_mono hot_since;   /* when the oldest hot row came; ns 0: there is none */
-    arka_mono last_flush;  /* when the last flush began; ns 0: never */
+    arka_mono hot_since;  /* when the oldest hot row came; ns 0: there is none */
+    arka_mono last_flush; /* when the last flush began; ns 0: never */
     int64_t n_files, file_bytes, file_rows;
 } arka_table_gauges;
 void arka_table_get_gauges(arka_table *table, arka_table_gauges *out);
