@@ -54,7 +54,8 @@ function(arka_folder name)
             target_link_libraries(${exe} PRIVATE ${libs} PkgConfig::cmocka Threads::Threads m stdc++)
             # kit.c stands before the allocator, to make it fail
             target_link_options(${exe} PRIVATE
-                -Wl,--wrap=arka_malloc,--wrap=arka_calloc,--wrap=arka_realloc)
+                -Wl,--wrap=arka_malloc,--wrap=arka_calloc,--wrap=arka_realloc
+                -Wl,--wrap=arka_strndup,--wrap=arka_strdup)
             set_target_properties(${exe} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
             add_test(NAME ${name}/${stem} COMMAND ${exe})
             set_tests_properties(${name}/${stem} PROPERTIES LABELS unit TIMEOUT 120)

@@ -44,21 +44,37 @@ void *arka_map_get(const arka_map *map, arka_slice key)
     return map->n == 0 ? NULL : find(map, arka_hash(key.data, key.len, 0), key)->value;
 }
 
-bool arka_map_put(arka_map *map, arka_slice key, void *value)
+/* The entry of `key`, made without a value if need be; NULL when out of memory. */
+static arka_map_entry *find_or_add(arka_map *map, arka_slice key)
 {
     uint64_t hash = arka_hash(key.data, key.len, 0);
-    if ((map->n + 1) * 4 > map->cap * 3 && !grow(map))
-        return false;
-    arka_map_entry *e = find(map, hash, key);
-    if (e->key == NULL) {
-        char *copy = arka_strndup(key.len ? key.data : "", key.len);
-        if (copy == NULL)
-            return false;
-        *e = (arka_map_entry){hash, copy, key.len, NULL};
-        map->n++;
+    if (map->n > 0) {
+        arka_map_entry *e = find(map, hash, key);
+        if (e->key != NULL)
+            return e;
     }
-    e->value = value;
-    return true;
+    if ((map->n + 1) * 4 > map->cap * 3 && !grow(map))
+        return NULL;
+    char *copy = arka_strndup(key.len ? key.data : "", key.len);
+    if (copy == NULL)
+        return NULL;
+    arka_map_entry *e = find(map, hash, key);
+    *e = (arka_map_entry){hash, copy, key.len, NULL};
+    map->n++;
+    return e;
+}
+
+bool arka_map_put(arka_map *map, arka_slice key, void *value)
+{
+    arka_map_entry *e = find_or_add(map, key);
+    if (e != NULL)
+        e->value = value;
+    return e != NULL;
+}
+
+bool arka_map_reserve(arka_map *map, arka_slice key)
+{
+    return find_or_add(map, key) != NULL;
 }
 
 void *arka_map_remove(arka_map *map, arka_slice key)
@@ -74,7 +90,7 @@ void *arka_map_remove(arka_map *map, arka_slice key)
     map->n--;
     /* Close the gap: whatever follows in this run may have been pushed past it. */
     size_t mask = map->cap - 1;
-    for (size_t i = ((size_t) (e - map->entries) + 1) & mask; map->entries[i].key != NULL;
+    for (size_t i = ((size_t)(e - map->entries) + 1) & mask; map->entries[i].key != NULL;
          i = (i + 1) & mask) {
         arka_map_entry moved = map->entries[i];
         map->entries[i] = (arka_map_entry){0};
@@ -87,7 +103,7 @@ const arka_map_entry *arka_map_next(const arka_map *map, size_t *at)
 {
     while (*at < map->cap) {
         const arka_map_entry *e = &map->entries[(*at)++];
-        if (e->key != NULL)
+        if (e->key != NULL && e->value != NULL)
             return e;
     }
     return NULL;

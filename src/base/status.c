@@ -5,6 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
+/* The sentence did not fit: its last character goes if it was cut in two. */
+static void mend_end(char *msg)
+{
+    size_t n = strlen(msg), at = n;
+    while (at > 0 && n - at < 3 && ((unsigned char)msg[at - 1] & 0xc0) == 0x80)
+        at--;
+    if (at > 0 && !arka_utf8_valid(msg + at - 1, n - at + 1))
+        msg[at - 1] = 0;
+}
+
 arka_status arka_fail_at(arka_error *err, arka_status code, int sys, const char *file, int line,
                          const char *format, ...)
 {
@@ -18,12 +30,14 @@ arka_status arka_fail_at(arka_error *err, arka_status code, int sys, const char 
     va_start(args, format);
     int n = vsnprintf(err->msg, sizeof err->msg, format, args);
     va_end(args);
-    if (sys != 0 && n >= 0 && (size_t) n < sizeof err->msg) {
+    if (sys != 0 && n >= 0 && (size_t)n < sizeof err->msg) {
         char text[128];
         /* GNU strerror_r: thread-safe, may answer with a static string */
-        snprintf(err->msg + n, sizeof err->msg - (size_t) n, ": %s",
+        snprintf(err->msg + n, sizeof err->msg - (size_t)n, ": %s",
                  strerror_r(sys, text, sizeof text));
     }
+    if (n >= 0 && (size_t)n >= sizeof err->msg)
+        mend_end(err->msg);
     return code;
 }
 
@@ -38,8 +52,10 @@ void arka_error_prefix(arka_error *err, const char *format, ...)
     va_end(args);
     if (n < 0)
         return;
-    if ((size_t) n < sizeof whole)
-        snprintf(whole + n, sizeof whole - (size_t) n, "%s", err->msg);
+    if ((size_t)n < sizeof whole)
+        snprintf(whole + n, sizeof whole - (size_t)n, "%s", err->msg);
+    if (strlen(whole) + 1 == sizeof whole)
+        mend_end(whole);
     memcpy(err->msg, whole, sizeof whole);
 }
 
@@ -51,7 +67,7 @@ const char *arka_status_name(arka_status code)
 #include "base/error.def"
 #undef X
     };
-    return (unsigned) code < ARKA_N_STATUS ? names[code] : "UNKNOWN";
+    return (unsigned)code < ARKA_N_STATUS ? names[code] : "UNKNOWN";
 }
 
 _Noreturn void arka_panic(const char *file, int line, const char *cond, const char *format, ...)

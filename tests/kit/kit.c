@@ -36,26 +36,30 @@ uint64_t kit_random(void)
 void *__real_arka_malloc(size_t n_bytes);
 void *__real_arka_calloc(size_t n, size_t n_bytes);
 void *__real_arka_realloc(void *old, size_t n_bytes);
+char *__real_arka_strndup(const char *text, size_t n);
 void *__wrap_arka_malloc(size_t n_bytes);
 void *__wrap_arka_calloc(size_t n, size_t n_bytes);
 void *__wrap_arka_realloc(void *old, size_t n_bytes);
+char *__wrap_arka_strndup(const char *text, size_t n);
+char *__wrap_arka_strdup(const char *text);
 
 static atomic_long allocations_left; /* 0: nothing fails */
-static bool fail_for_good;
+static atomic_bool fail_for_good;
 
 void kit_fail_allocation(long n, bool for_good)
 {
-    fail_for_good = for_good;
+    atomic_store(&fail_for_good, for_good);
     atomic_store(&allocations_left, n);
 }
 
 static bool allocation_fails(void)
 {
-    long left = atomic_load(&allocations_left);
-    if (left == 0)
-        return false;
-    if (left > 1 || !fail_for_good)
-        atomic_store(&allocations_left, left - 1);
+    long left = atomic_load(&allocations_left), next;
+    do {
+        if (left == 0)
+            return false;
+        next = left == 1 && atomic_load(&fail_for_good) ? 1 : left - 1;
+    } while (!atomic_compare_exchange_weak(&allocations_left, &left, next));
     return left == 1;
 }
 
@@ -72,6 +76,16 @@ void *__wrap_arka_calloc(size_t n, size_t n_bytes)
 void *__wrap_arka_realloc(void *old, size_t n_bytes)
 {
     return allocation_fails() ? NULL : __real_arka_realloc(old, n_bytes);
+}
+
+char *__wrap_arka_strndup(const char *text, size_t n)
+{
+    return allocation_fails() ? NULL : __real_arka_strndup(text, n);
+}
+
+char *__wrap_arka_strdup(const char *text)
+{
+    return __wrap_arka_strndup(text, strlen(text));
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
