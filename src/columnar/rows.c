@@ -478,12 +478,16 @@ static inline const arka_slice *key_text(const arka_rows *rows, int column, int6
         return NULL;
     if (ARKA_LIKELY(*hint < key->n && key->cells[*hint].column == column))
         return &key->cells[*hint].text;
-    for (size_t i = 0; i < key->n; i++)
-        if (key->cells[i].column == column) {
-            *hint = i;
-            return &key->cells[i].text;
-        }
-    return NULL;
+    size_t low = 0, high = key->n;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (key->cells[middle].column < column)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *hint = low;
+    return low < key->n && key->cells[low].column == column ? &key->cells[low].text : NULL;
 }
 
 /* The text of a row, from its key or its own cell; data is NULL where it has none. */

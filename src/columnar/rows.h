@@ -58,7 +58,7 @@ typedef struct arka_row_key {
     struct {
         int column;
         arka_slice text;
-    } cells[]; /* distinct columns */
+    } cells[]; /* ascending by column */
 } arka_row_key;
 
 /**

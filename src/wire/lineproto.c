@@ -111,17 +111,6 @@ static arka_status type_conflict(lp_parser *p, const lp_measurement *m, int colu
                      arka_type_name(m->columns.items[column].type));
 }
 
-/* The column was named before in this line: if by a field, that one's value is replaced. */
-static bool replace_cell(lp_parser *p, const lp_cell *cell)
-{
-    for (size_t i = 0; i < p->cells.n; i++)
-        if (p->cells.items[i].column == cell->column) {
-            p->cells.items[i] = *cell;
-            return true;
-        }
-    return false;
-}
-
 static inline arka_status add_cell(lp_parser *p, lp_measurement *m, lp_cell *cell)
 {
     lp_column *c = &m->columns.items[cell->column];
@@ -131,9 +120,13 @@ static inline arka_status add_cell(lp_parser *p, lp_measurement *m, lp_cell *cel
     }
     if (ARKA_UNLIKELY((c->fits >> cell->value.kind & 1) == 0))
         return type_conflict(p, m, cell->column, cell->value.kind);
-    if (ARKA_UNLIKELY(c->line == p->line_id) && replace_cell(p, cell))
+    if (ARKA_UNLIKELY(c->line == p->line_id) && c->cell < p->cells.n &&
+        p->cells.items[c->cell].column == cell->column) {
+        p->cells.items[c->cell] = *cell; /* a repeated key: the last value counts */
         return ARKA_OK;
+    }
     c->line = p->line_id;
+    c->cell = (uint32_t)p->cells.n;
     if (!arka_vec_push(&p->cells, *cell))
         return arka_fail_nomem(p->err, "fields", p->cells.n * sizeof *cell);
     return ARKA_OK;

@@ -22,6 +22,7 @@ typedef struct lp_column {
     bool tag;           /* in the table, in a stored line or in the line at hand */
     int aside;          /* column "<name>_value", where fields go while `tag`; -1: not made yet */
     uint64_t line;      /* the last line that named it, to find repeated keys */
+    uint32_t cell;      /* where in that line's cells, if a field did */
 } lp_column;
 
 /** A field key as it is written, escapes and all. */

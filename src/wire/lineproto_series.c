@@ -351,9 +351,19 @@ static arka_status add_head(lp_parser *p, uint64_t hash, lp_head head, lp_head *
     return ARKA_OK;
 }
 
+static int by_column(const void *left, const void *right)
+{
+    return ((const lp_tag *)left)->column - ((const lp_tag *)right)->column;
+}
+
 static arka_status make_series(lp_parser *p, lp_measurement *m, lp_series **out)
 {
     size_t n_bytes = p->tags.n * sizeof(lp_tag);
+    for (size_t i = 1; i < p->tags.n; i++)
+        if (p->tags.items[i - 1].column > p->tags.items[i].column) {
+            qsort(p->tags.items, p->tags.n, sizeof *p->tags.items, by_column);
+            break;
+        }
     lp_series *series = arka_arena_alloc(&p->arena, sizeof *series + n_bytes);
     if (series == NULL)
         return no_memory(p, "a series", n_bytes);
