@@ -40,16 +40,24 @@ size_t arka_utf8_check(const char *text, size_t n)
         while (n - at >= 8) {
             uint64_t word;
             memcpy(&word, p + at, 8);
-            if (word & UINT64_C(0x8080808080808080))
+            word &= UINT64_C(0x8080808080808080);
+            if (word != 0) {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+                at += (size_t)__builtin_ctzll(word) / 8;
+#endif
                 break;
+            }
             at += 8;
         }
-        if (at == n)
-            break;
-        size_t len = sequence(p + at, n - at);
-        if (len == 0)
-            return at;
-        at += len;
+        /* A character above ASCII, which seldom comes alone, or the last few bytes. */
+        do {
+            if (at == n)
+                return n;
+            size_t len = sequence(p + at, n - at);
+            if (len == 0)
+                return at;
+            at += len;
+        } while (at < n && p[at] >= 0x80);
     }
     return n;
 }

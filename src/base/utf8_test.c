@@ -81,3 +81,48 @@ TEST(each_damaged_run_becomes_one_replacement_character)
     repairs("\x80\x80\x80", "\xef\xbf\xbd");
     repairs("end\xf0\x9f", "end\xef\xbf\xbd");
 }
+
+/* One character after the other, by the table of RFC 3629, section 4. */
+static size_t plain_check(const unsigned char *p, size_t n)
+{
+    for (size_t at = 0; at < n;) {
+        uint32_t c = p[at];
+        size_t len = c < 0x80 ? 1 : c < 0xc0 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf8 ? 4 : 0;
+        if (len == 0 || at + len > n)
+            return at;
+        c = len == 1 ? c : c & (0x7fu >> len);
+        for (size_t i = 1; i < len; i++) {
+            if ((p[at + i] & 0xc0) != 0x80)
+                return at;
+            c = c << 6 | (p[at + i] & 0x3f);
+        }
+        static const uint32_t LEAST[] = {0, 0, 0x80, 0x800, 0x10000};
+        if (c < LEAST[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+            return at;
+        at += len;
+    }
+    return n;
+}
+
+TEST(strides_find_what_a_plain_walk_finds)
+{
+    static const char *const PIECES[] = {"a",
+                                         "bcdefghi",
+                                         "\xc3\xa9",
+                                         "\xe2\x82\xac",
+                                         "\xf0\x9f\x98\x80",
+                                         "jklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"};
+    for (int i = 0; i < 100000; i++) {
+        unsigned char text[160];
+        size_t n = 0;
+        for (int k = (int)(kit_random() % 6); k >= 0 && n < sizeof text - 44; k--) {
+            const char *piece = PIECES[kit_random() % 6];
+            memcpy(text + n, piece, strlen(piece));
+            n += strlen(piece);
+        }
+        if (i % 2)
+            text[kit_random() % n] = (unsigned char)kit_random();
+        n -= kit_random() % 2;
+        assert_int_equal(arka_utf8_check((const char *)text, n), plain_check(text, n));
+    }
+}
