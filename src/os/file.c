@@ -27,6 +27,7 @@ const arka_os arka_os_real = {
     .rename = rename,
     .unlink = unlink,
     .mkdir = mkdir,
+    .rmdir = rmdir,
 };
 
 struct arka_file {
@@ -43,18 +44,36 @@ static arka_status fail_io(arka_error *err, const char *what, const char *path)
     return arka_fail_sys(err, code, e, "%s %s", what, path);
 }
 
+static int open_again(const arka_os *os, const char *path, int flags, mode_t mode)
+{
+    int fd;
+    do
+        fd = os->open(path, flags, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+static bool sync_again(int (*sync)(int fd), int fd)
+{
+    int failed;
+    do
+        failed = sync(fd);
+    while (failed && errno == EINTR);
+    return !failed;
+}
+
 arka_status arka_file_create(const arka_os *os, const char *path, arka_file **out, arka_error *err)
 {
     size_t n = strlen(path);
     arka_file *file = arka_malloc(sizeof *file + n + 1);
     if (file == NULL)
         return arka_fail_nomem(err, "a file", sizeof *file + n);
-    *file = (arka_file){.os = os, .fd = os->open(path, O_WRONLY | O_CREAT | O_EXCL, 0644)};
+    *file = (arka_file){.os = os, .fd = open_again(os, path, O_WRONLY | O_CREAT | O_EXCL, 0644)};
     memcpy(file->path, path, n + 1);
     if (file->fd < 0) {
-        fail_io(err, "creating", path);
+        arka_status status = fail_io(err, "creating", path);
         arka_free(file);
-        return err ? err->code : ARKA_IO;
+        return status;
     }
     *out = file;
     return ARKA_OK;
@@ -68,6 +87,8 @@ arka_status arka_file_append(arka_file *file, const void *bytes, size_t n, arka_
         ssize_t wrote = file->os->pwritev(file->fd, &part, 1, file->len);
         if (wrote < 0 && errno == EINTR)
             continue;
+        if (wrote == 0)
+            errno = EIO; /* it took nothing and does not say why */
         if (wrote <= 0)
             return fail_io(err, "writing", file->path);
         at += wrote;
@@ -84,13 +105,15 @@ int64_t arka_file_len(const arka_file *file)
 
 arka_status arka_file_sync(arka_file *file, arka_error *err)
 {
-    return file->os->fdatasync(file->fd) == 0 ? ARKA_OK : fail_io(err, "syncing", file->path);
+    return sync_again(file->os->fdatasync, file->fd) ? ARKA_OK
+                                                     : fail_io(err, "syncing", file->path);
 }
 
 arka_status arka_file_close(arka_file *take_file, arka_error *err)
 {
     arka_status status = ARKA_OK;
-    if (take_file->os->close(take_file->fd) != 0)
+    /* Linux lets the descriptor go whatever it says; EINTR says nothing about the bytes. */
+    if (take_file->os->close(take_file->fd) != 0 && errno != EINTR)
         status = fail_io(err, "closing", take_file->path);
     arka_free(take_file);
     return status;
@@ -114,8 +137,8 @@ static arka_status sync_dir_of(const arka_os *os, const char *path, arka_error *
     if (dir == NULL)
         return arka_fail_nomem(err, "a path", n);
     arka_status status = ARKA_OK;
-    int fd = os->open(dir, O_RDONLY | O_DIRECTORY, 0);
-    if (fd < 0 || os->fsync(fd) != 0)
+    int fd = open_again(os, dir, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0 || !sync_again(os->fsync, fd))
         status = fail_io(err, "syncing directory", dir);
     if (fd >= 0)
         ARKA_IGNORE(os->close(fd)); /* read-only */
@@ -135,17 +158,30 @@ arka_status arka_file_remove(const arka_os *os, const char *path, arka_error *er
     return os->unlink(path) == 0 ? ARKA_OK : fail_io(err, "removing", path);
 }
 
+/* A directory that was just made. A later call finds it and takes it for synced, so it must be. */
+static arka_status sync_new_dir(const arka_os *os, const char *path, arka_error *err)
+{
+    arka_status status = sync_dir_of(os, path, err);
+    if (status != ARKA_OK)
+        ARKA_IGNORE(os->rmdir(path)); /* an error is being reported already */
+    return status;
+}
+
+static arka_status check_dir(const char *path, arka_error *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return ARKA_OK;
+    errno = ENOTDIR;
+    return fail_io(err, "making directory", path);
+}
+
 arka_status arka_dir_make(const arka_os *os, const char *path, arka_error *err)
 {
     if (os->mkdir(path, 0755) == 0)
-        return sync_dir_of(os, path, err);
-    if (errno == EEXIST) {
-        struct stat st;
-        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-            return ARKA_OK;
-        errno = ENOTDIR;
-        return fail_io(err, "making directory", path);
-    }
+        return sync_new_dir(os, path, err);
+    if (errno == EEXIST)
+        return check_dir(path, err);
     const char *slash = strrchr(path, '/');
     if (errno != ENOENT || slash == NULL || slash == path)
         return fail_io(err, "making directory", path);
@@ -155,9 +191,9 @@ arka_status arka_dir_make(const arka_os *os, const char *path, arka_error *err)
     arka_status status = arka_dir_make(os, parent, err);
     arka_free(parent);
     ARKA_TRY(status);
-    if (os->mkdir(path, 0755) != 0 && errno != EEXIST)
-        return fail_io(err, "making directory", path);
-    return sync_dir_of(os, path, err);
+    if (os->mkdir(path, 0755) == 0)
+        return sync_new_dir(os, path, err);
+    return errno == EEXIST ? check_dir(path, err) : fail_io(err, "making directory", path);
 }
 
 typedef struct walk {
@@ -274,9 +310,9 @@ arka_status arka_file_lock(const char *path, int *out_fd, arka_error *err)
     char own[24];
     int n = snprintf(own, sizeof own, "%ld\n", (long)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, own, (size_t)n, 0) != n) {
-        fail_io(err, "writing lock", path);
+        arka_status status = fail_io(err, "writing lock", path);
         close(fd);
-        return err ? err->code : ARKA_IO;
+        return status;
     }
     *out_fd = fd;
     return ARKA_OK;

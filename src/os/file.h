@@ -26,6 +26,7 @@ typedef struct arka_os {
     int (*rename)(const char *from, const char *to);
     int (*unlink)(const char *path);
     int (*mkdir)(const char *path, mode_t mode);
+    int (*rmdir)(const char *path);
 } arka_os;
 
 /** The calls as they are. */
@@ -48,7 +49,10 @@ ARKA_MUST_USE arka_status arka_file_close(arka_file *take_file, arka_error *err)
 void arka_file_discard(arka_file *take_file);
 ARKA_CLEANUP(arka_file, arka_file_discard)
 
-/** rename(from, to), then sync of the directory of `to`: after this it survives power loss. */
+/**
+ * rename(from, to), then sync of the directory of `to`: after this it survives power loss. After an
+ * error the file may stand under either name.
+ */
 ARKA_MUST_USE arka_status arka_file_publish(const arka_os *os, const char *from, const char *to,
                                             arka_error *err);
 ARKA_MUST_USE arka_status arka_file_remove(const arka_os *os, const char *path, arka_error *err);

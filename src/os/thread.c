@@ -18,14 +18,16 @@ static const int RANKS[] = {
 };
 #endif
 
-static void note_locked(arka_lock_class class)
+/* Before the lock is taken: a deadlock would keep a later look from ever happening. */
+static void check_order(arka_lock_class class)
 {
 #ifndef NDEBUG
     for (unsigned c = 0; c < sizeof RANKS / sizeof *RANKS; c++)
         ARKA_CHECK(!(held >> c & 1) || RANKS[c] < RANKS[class],
                    "lock of rank %d taken while one of rank %d is held", RANKS[class], RANKS[c]);
+#else
+    (void)class;
 #endif
-    held |= 1u << class;
 }
 
 void arka_mutex_init(arka_mutex *m, arka_lock_class class)
@@ -42,12 +44,14 @@ void arka_mutex_fini(arka_mutex *m)
 
 ARKA_NO_ANALYSIS void arka_mutex_lock(arka_mutex *m)
 {
+    check_order(m->class);
     pthread_mutex_lock(&m->native);
-    note_locked(m->class);
+    held |= 1u << m->class;
 }
 
 ARKA_NO_ANALYSIS void arka_mutex_unlock(arka_mutex *m)
 {
+    ARKA_DCHECK(held >> m->class & 1);
     held &= ~(1u << m->class);
     pthread_mutex_unlock(&m->native);
 }
@@ -68,6 +72,7 @@ void arka_cond_fini(arka_cond *c)
 
 bool arka_cond_wait(arka_cond *c, arka_mutex *m, arka_mono deadline)
 {
+    ARKA_DCHECK(held == 1u << m->class); /* else the others would be held over the wait */
     struct timespec t = {.tv_sec = deadline.ns / 1000000000, .tv_nsec = deadline.ns % 1000000000};
     return pthread_cond_timedwait(&c->native, &m->native, &t) != ETIMEDOUT;
 }

@@ -1,6 +1,7 @@
 /**
  * Threads, locks and conditions on pthreads. A mutex knows its class (os/locks.def); debug builds
- * stop when one is taken against the order of ranks, or freed while held.
+ * stop when one is taken against the order of ranks, given back by a thread that has it not, or
+ * waited with while another is held. All builds stop when one is freed while held.
  */
 #ifndef ARKA_OS_THREAD_H
 #define ARKA_OS_THREAD_H
@@ -46,7 +47,10 @@ void arka_mutex_unlock(arka_mutex *m) ARKA_RELEASES(*m);
 
 void arka_cond_init(arka_cond *c);
 void arka_cond_fini(arka_cond *c);
-/** Waits until signalled or `deadline`; false when the deadline passed. May wake for nothing. */
+/**
+ * Waits until signalled or `deadline`; false when the deadline passed. May wake for nothing. `m` is
+ * the only lock that the thread holds.
+ */
 bool arka_cond_wait(arka_cond *c, arka_mutex *m, arka_mono deadline) ARKA_REQUIRES(*m);
 void arka_cond_signal(arka_cond *c);
 void arka_cond_broadcast(arka_cond *c);
