@@ -31,7 +31,7 @@ typedef struct page_cut {
 
 typedef struct chunk_job {
     arka_chunker *shared;
-    const arka_chunk_column *column;
+    arka_chunk_column *column;
     const arka_gathered *g;
     arka_chunk *chunk;
 } chunk_job;
@@ -185,7 +185,6 @@ static arka_status write_dictionary_page(const chunk_job *job, arka_error *err)
 static arka_status write_dictionary(const chunk_job *job, arka_error *err)
 {
     page_cut cut = {0};
-    job->chunk->encoding = PQ_RLE_DICTIONARY;
     ARKA_CHECK(next_page(job, &cut));
     ARKA_TRY(fill_body(job, &cut, err));
     arka_buf *body = &job->shared->body;
@@ -195,65 +194,84 @@ static arka_status write_dictionary(const chunk_job *job, arka_error *err)
     return write_pages(job, cut, err);
 }
 
+/* Builds the dictionary, unless the column has shown that it is of no use; *out: it is there. */
+static arka_status build_dictionary(const chunk_job *job, bool *out, arka_error *err)
+{
+    const arka_gathered *g = job->g;
+    *out = false;
+    if (job->column->is_time || job->column->give_up || g->n == 0)
+        return ARKA_OK;
+    dict_answer answer = job->column->type == ARKA_VARCHAR
+                             ? arka_dict__texts(&job->shared->dict, g->values, g->n)
+                             : arka_dict__words(&job->shared->dict, g->values, g->n);
+    if (answer == DICT_NOMEM)
+        return arka_fail_nomem(err, "a dictionary", (size_t)g->n * sizeof(uint32_t));
+    job->column->give_up = answer == DICT_TOO_LARGE;
+    *out = answer == DICT_FITS;
+    return ARKA_OK;
+}
+
 /* Bits of a value with the dictionary just built, its page included. */
 static double dictionary_bits(const arka_dict *dict, size_t page_bytes, int64_t n)
 {
     return (double)arka_bits_for(dict->n - 1) + 8.0 * (double)(page_bytes + 40) / (double)n;
 }
 
-static arka_status try_dictionary(arka_chunk_column *column, dict_answer answer, bool *out,
-                                  arka_error *err)
-{
-    if (answer == DICT_NOMEM)
-        return arka_fail_nomem(err, "a dictionary", 0);
-    column->give_up = answer == DICT_TOO_LARGE;
-    *out = answer == DICT_FITS;
-    return ARKA_OK;
-}
-
-static arka_status write_words(const chunk_job *job, arka_chunk_column *column,
-                               arka_bounds *out_bounds, arka_error *err)
+static pq_encoding choose_for_words(const chunk_job *job, bool dictionary)
 {
     const arka_gathered *g = job->g;
-    arka_dict *dict = &job->shared->dict;
-    bool integers = column->type != ARKA_DOUBLE, use_dict = false;
-    *out_bounds = integers ? arka_bounds__i64(g->values, g->n) : arka_bounds__f64(g->values, g->n);
+    const arka_dict *dict = &job->shared->dict;
+    bool integers = job->column->type != ARKA_DOUBLE;
     double plain = 64, delta = integers && g->n > 0 ? arka_encode__delta_bits(g->values, g->n) : 64;
-    if (!column->is_time && !column->give_up && g->n > 0)
-        ARKA_TRY(try_dictionary(column, arka_dict__words(dict, g->values, g->n), &use_dict, err));
-    if (use_dict) {
+    if (job->column->is_time)
+        return PQ_DELTA_BINARY_PACKED;
+    if (dictionary) {
         double bits = dictionary_bits(dict, dict->n * sizeof(uint64_t), g->n);
-        use_dict = bits < plain * WORTH && bits <= delta;
+        if (bits < plain * WORTH && bits <= delta)
+            return PQ_RLE_DICTIONARY;
     }
-    if (use_dict)
-        return write_dictionary(job, err);
-    if (column->is_time || delta < plain * WORTH) {
-        job->chunk->encoding = PQ_DELTA_BINARY_PACKED;
-        return write_pages(job, (page_cut){0}, err);
-    }
-    job->chunk->encoding = PQ_PLAIN;
-    return write_plain_words(job, err);
+    return delta < plain * WORTH ? PQ_DELTA_BINARY_PACKED : PQ_PLAIN;
 }
 
-static arka_status write_texts(const chunk_job *job, arka_chunk_column *column,
-                               arka_bounds *out_bounds, arka_error *err)
+static pq_encoding choose_for_text(const chunk_job *job, bool dictionary)
+{
+    const arka_dict *dict = &job->shared->dict;
+    if (!dictionary)
+        return PQ_PLAIN;
+    double n = (double)job->g->n, plain = 32 + 8.0 * (double)dict->input_bytes / n;
+    size_t page_bytes = dict->text_bytes + 4 * (size_t)dict->n;
+    return dictionary_bits(dict, page_bytes, job->g->n) < plain * WORTH ? PQ_RLE_DICTIONARY
+                                                                        : PQ_PLAIN;
+}
+
+/* Chooses the encoding and finds the bounds, in one go where the dictionary serves both. */
+static arka_status look_at_values(const chunk_job *job, arka_bounds *bounds, arka_error *err)
 {
     const arka_gathered *g = job->g;
-    arka_dict *dict = &job->shared->dict;
-    bool use_dict = false;
-    if (!column->give_up && g->n > 0)
-        ARKA_TRY(try_dictionary(column, arka_dict__texts(dict, g->values, g->n), &use_dict, err));
-    if (use_dict) {
-        size_t bytes = dict->text_bytes + 4 * (size_t)dict->n;
-        double plain = 32 + 8.0 * (double)dict->input_bytes / (double)g->n;
-        use_dict = dictionary_bits(dict, bytes, g->n) < plain * WORTH;
+    const arka_dict *dict = &job->shared->dict;
+    bool dictionary;
+    switch (job->column->type) {
+    case ARKA_BOOLEAN:
+        job->chunk->encoding = PQ_PLAIN;
+        *bounds = arka_bounds__bits(g->values, g->n);
+        break;
+    case ARKA_VARCHAR:
+        ARKA_TRY(build_dictionary(job, &dictionary, err));
+        job->chunk->encoding = choose_for_text(job, dictionary);
+        *bounds = dictionary ? arka_bounds__text(dict->texts.items, dict->n)
+                             : arka_bounds__text(g->values, g->n);
+        break;
+    case ARKA_DOUBLE:
+    case ARKA_BIGINT:
+    case ARKA_TIMESTAMPTZ:
+    case ARKA_TYPE_NONE:
+        ARKA_TRY(build_dictionary(job, &dictionary, err));
+        job->chunk->encoding = choose_for_words(job, dictionary);
+        *bounds = job->column->type == ARKA_DOUBLE ? arka_bounds__f64(g->values, g->n)
+                                                   : arka_bounds__i64(g->values, g->n);
+        break;
     }
-    *out_bounds = use_dict ? arka_bounds__text(dict->texts.items, dict->n)
-                           : arka_bounds__text(g->values, g->n);
-    if (use_dict)
-        return write_dictionary(job, err);
-    job->chunk->encoding = PQ_PLAIN;
-    return write_pages(job, (page_cut){0}, err);
+    return ARKA_OK;
 }
 
 arka_status arka_chunk__write(arka_chunker *chunker, arka_chunk_column *column,
@@ -265,10 +283,10 @@ arka_status arka_chunk__write(arka_chunker *chunker, arka_chunk_column *column,
                         .data_at = -1,
                         .dictionary_at = -1};
     chunk_job job = {chunker, column, values, out};
-    if (column->type == ARKA_VARCHAR)
-        return write_texts(&job, column, out_bounds, err);
-    if (column->type != ARKA_BOOLEAN)
-        return write_words(&job, column, out_bounds, err);
-    *out_bounds = arka_bounds__bits(values->values, values->n);
+    ARKA_TRY(look_at_values(&job, out_bounds, err));
+    if (out->encoding == PQ_RLE_DICTIONARY)
+        return write_dictionary(&job, err);
+    if (out->encoding == PQ_PLAIN && arka_type_width(column->type) == sizeof(uint64_t))
+        return write_plain_words(&job, err);
     return write_pages(&job, (page_cut){0}, err);
 }

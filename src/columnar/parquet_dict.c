@@ -78,12 +78,12 @@ static dict_answer add_entry(arka_dict *dict, size_t at, uint64_t a, uint64_t b,
  * The loops keep what they need of the dictionary in locals: stores of indexes could otherwise
  * change it, as far as the compiler knows.
  */
-static dict_answer add_words(arka_dict *dict, const uint64_t *values, int64_t n, int64_t step)
+static dict_answer add_words(arka_dict *dict, const uint64_t *values, int64_t n)
 {
     const dict_entry *table = dict->table.items;
     size_t mask = dict->table.n - 1;
     uint32_t *to = dict->indexes.items;
-    for (int64_t i = 0; i < n; i += step) {
+    for (int64_t i = 0; i < n; i++) {
         size_t at = mix(values[i], 0, 0) & mask;
         while (table[at].a != values[i] && table[at].index_and_1 != 0)
             at = (at + 1) & mask;
@@ -147,12 +147,12 @@ static bool same_text(const arka_dict *dict, const dict_entry *e, arka_slice s, 
             memcmp(dict->texts.items[e->index_and_1 - 1].data, s.data, s.len) == 0);
 }
 
-static dict_answer add_texts(arka_dict *dict, const arka_slice *values, int64_t n, int64_t step)
+static dict_answer add_texts(arka_dict *dict, const arka_slice *values, int64_t n)
 {
     const dict_entry *table = dict->table.items;
     size_t mask = dict->table.n - 1, input_bytes = 0;
     uint32_t *to = dict->indexes.items;
-    for (int64_t i = 0; i < n; i += step) {
+    for (int64_t i = 0; i < n; i++) {
         arka_slice s = values[i];
         uint64_t a, b;
         text_key(s, &a, &b);
@@ -179,10 +179,21 @@ static dict_answer add_texts(arka_dict *dict, const arka_slice *values, int64_t 
     return DICT_FITS;
 }
 
-static bool repeats_are_rare(const arka_dict *sample)
+/*
+ * The place of sample `i`: anywhere in its part of the n values. Places at equal distances would
+ * not do: series that report in turn make the values periodic, and the sample may never see one of
+ * them twice.
+ */
+static int64_t sample_place(int64_t i, int64_t n)
+{
+    int64_t part = n / SAMPLE;
+    return i * part + (int64_t)(mix((uint64_t)i, 0, 0) % (uint64_t)part);
+}
+
+static dict_answer judge_sample(const arka_dict *sample, dict_answer answer)
 {
     size_t repeats = sample->indexes.n - sample->n;
-    return repeats * RARE_REPEATS < sample->indexes.n;
+    return answer == DICT_FITS && repeats * RARE_REPEATS < SAMPLE ? DICT_TOO_LARGE : answer;
 }
 
 dict_answer arka_dict__words(arka_dict *dict, const uint64_t *values, int64_t n)
@@ -190,13 +201,14 @@ dict_answer arka_dict__words(arka_dict *dict, const uint64_t *values, int64_t n)
     if (!clear(dict, n))
         return DICT_NOMEM;
     if (n > 4 * SAMPLE) {
-        dict_answer sampled = add_words(dict, values, n, n / SAMPLE);
-        if (sampled != DICT_FITS || repeats_are_rare(dict))
-            return sampled == DICT_FITS ? DICT_TOO_LARGE : sampled;
-        if (!clear(dict, n))
-            return DICT_NOMEM;
+        uint64_t sample[SAMPLE];
+        for (int64_t i = 0; i < SAMPLE; i++)
+            sample[i] = values[sample_place(i, n)];
+        dict_answer answer = judge_sample(dict, add_words(dict, sample, SAMPLE));
+        if (answer != DICT_FITS || !clear(dict, n))
+            return answer != DICT_FITS ? answer : DICT_NOMEM;
     }
-    return add_words(dict, values, n, 1);
+    return add_words(dict, values, n);
 }
 
 dict_answer arka_dict__texts(arka_dict *dict, const arka_slice *values, int64_t n)
@@ -204,11 +216,12 @@ dict_answer arka_dict__texts(arka_dict *dict, const arka_slice *values, int64_t 
     if (!clear(dict, n))
         return DICT_NOMEM;
     if (n > 4 * SAMPLE) {
-        dict_answer sampled = add_texts(dict, values, n, n / SAMPLE);
-        if (sampled != DICT_FITS || repeats_are_rare(dict))
-            return sampled == DICT_FITS ? DICT_TOO_LARGE : sampled;
-        if (!clear(dict, n))
-            return DICT_NOMEM;
+        arka_slice sample[SAMPLE];
+        for (int64_t i = 0; i < SAMPLE; i++)
+            sample[i] = values[sample_place(i, n)];
+        dict_answer answer = judge_sample(dict, add_texts(dict, sample, SAMPLE));
+        if (answer != DICT_FITS || !clear(dict, n))
+            return answer != DICT_FITS ? answer : DICT_NOMEM;
     }
-    return add_texts(dict, values, n, 1);
+    return add_texts(dict, values, n);
 }

@@ -116,6 +116,16 @@ TEST(equal_times_keep_the_order_of_batches)
     drop(&b);
 }
 
+TEST(equal_times_at_the_end_of_a_cluster_keep_the_order_of_batches)
+{
+    batches b = {0};
+    add(&b, (int64_t[]){0, 10}, 2);
+    add(&b, (int64_t[]){10, 20}, 2);
+    add(&b, (int64_t[]){5, 10}, 2);
+    check(&b);
+    drop(&b);
+}
+
 TEST(one_time_in_all_rows_costs_one_span_a_batch)
 {
     batches b = {0};
