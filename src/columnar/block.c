@@ -26,13 +26,13 @@ struct arka_block {
     uint8_t *bytes;
     size_t len, cap; /* len is a multiple of 8 except while text of the last column grows */
     ARKA_VEC(block_column) columns;
-    ARKA_VEC(uint32_t) name_hashes; /* per column, of the folded name: wide tables are searched often */
+    ARKA_VEC(uint32_t) name_hashes; /* of the folded names: wide tables are searched often */
     ARKA_VEC(char) names;
 };
 
 static size_t round8(size_t n)
 {
-    return (n + 7) & ~(size_t) 7;
+    return (n + 7) & ~(size_t)7;
 }
 
 arka_status arka_block_new(int64_t n_rows, size_t hint_bytes, arka_block **out, arka_error *err)
@@ -125,14 +125,14 @@ arka_status arka_column_name_check(arka_slice name, arka_error *err)
         return arka_fail(err, ARKA_INPUT, "a column name is not UTF-8");
     for (size_t i = 0; i < name.len; i++)
         if (name.data[i] == 0 || name.data[i] == '\n' || name.data[i] == '\r')
-            return arka_fail(err, ARKA_INPUT, "column name '%.*s' holds a NUL or a newline",
-                             (int) i, name.data);
+            return arka_fail(err, ARKA_INPUT, "column name '%.*s' holds a NUL or a newline", (int)i,
+                             name.data);
     return ARKA_OK;
 }
 
 static size_t fixed_bytes(arka_type type, int64_t n_rows)
 {
-    size_t n = (size_t) n_rows;
+    size_t n = (size_t)n_rows;
     return type == ARKA_BOOLEAN ? (n + 7) / 8 : type == ARKA_VARCHAR ? (n + 1) * 4 : n * 8;
 }
 
@@ -146,8 +146,7 @@ arka_status arka_block_add(arka_block *block, arka_slice name, arka_type type, b
         return arka_fail(err, ARKA_INPUT, "column '%.*s' is there twice", ARKA_FMT(name));
     size_t n = fixed_bytes(type, block->n_rows);
     if (!pad(block) || !grow(block, n + 8) || !arka_vec_reserve(&block->columns, 1) ||
-        !arka_vec_reserve(&block->name_hashes, 1) ||
-        !arka_vec_reserve(&block->names, name.len + 1))
+        !arka_vec_reserve(&block->name_hashes, 1) || !arka_vec_reserve(&block->names, name.len + 1))
         return arka_fail_nomem(err, "a column", n);
     block_column c = {.name_at = block->names.n,
                       .name_len = name.len,
@@ -170,7 +169,7 @@ arka_status arka_block_add(arka_block *block, arka_slice name, arka_type type, b
     }
     block->name_hashes.items[block->name_hashes.n++] = name_hash(name);
     block->columns.items[block->columns.n] = c;
-    *out_column = (int) block->columns.n++;
+    *out_column = (int)block->columns.n++;
     return ARKA_OK;
 }
 
@@ -190,7 +189,7 @@ int64_t arka_block_n_rows(const arka_block *block)
 
 int arka_block_n_columns(const arka_block *block)
 {
-    return (int) block->columns.n;
+    return (int)block->columns.n;
 }
 
 arka_type arka_block_type(const arka_block *block, int column)
@@ -208,7 +207,7 @@ char *arka_block_text_reserve(arka_block *block, int column, size_t n)
     block_column *c = &block->columns.items[column];
     if (n > INT32_MAX - c->text_len || !grow(block, n))
         return NULL;
-    return (char *) block->bytes + c->text_at + c->text_len;
+    return (char *)block->bytes + c->text_at + c->text_len;
 }
 
 void arka_block_text_advance(arka_block *block, int column, size_t n)
@@ -226,7 +225,7 @@ size_t arka_block_text_len(const arka_block *block, int column)
 
 static arka_status add_bitmap(arka_block *block, block_column *c, arka_error *err)
 {
-    size_t n = round8((size_t) (block->n_rows + 7) / 8);
+    size_t n = round8((size_t)(block->n_rows + 7) / 8);
     if (!grow(block, n + 8))
         return arka_fail_nomem(err, "a null bitmap", n);
     size_t at;
@@ -241,7 +240,7 @@ static arka_status add_bitmap(arka_block *block, block_column *c, arka_error *er
     }
     memset(block->bytes + at, 0xff, n);
     block->len += n;
-    c->validity_at = (int64_t) at;
+    c->validity_at = (int64_t)at;
     return ARKA_OK;
 }
 
@@ -250,10 +249,10 @@ arka_status arka_block_set_null(arka_block *block, int column, int64_t row, arka
     block_column *c = &block->columns.items[column];
     if (c->validity_at == NO_BITMAP)
         ARKA_TRY(add_bitmap(block, c, err));
-    uint8_t *byte = &block->bytes[(size_t) c->validity_at + (size_t) row / 8];
-    uint8_t bit = (uint8_t) (1 << (row & 7));
+    uint8_t *byte = &block->bytes[(size_t)c->validity_at + (size_t)row / 8];
+    uint8_t bit = (uint8_t)(1 << (row & 7));
     c->n_nulls += (*byte & bit) != 0;
-    *byte &= (uint8_t) ~bit;
+    *byte &= (uint8_t)~bit;
     return ARKA_OK;
 }
 
@@ -265,7 +264,7 @@ void arka_block_widen(arka_block *block, int column, int64_t n_done)
     for (int64_t i = 0; i < n_done; i++) {
         int64_t v;
         memcpy(&v, at + i * 8, 8);
-        double d = (double) v;
+        double d = (double)v;
         memcpy(at + i * 8, &d, 8);
     }
     c->type = ARKA_DOUBLE;
@@ -282,8 +281,8 @@ static arka_status check_time(arka_block *block, int64_t now_us, int *out, arka_
 {
     int time = arka_block_find(block, ARKA_SLICE(ARKA_TIME_COLUMN));
     if (time < 0) {
-        ARKA_TRY(arka_block_add(block, ARKA_SLICE(ARKA_TIME_COLUMN), ARKA_TIMESTAMPTZ, false,
-                                &time, err));
+        ARKA_TRY(arka_block_add(block, ARKA_SLICE(ARKA_TIME_COLUMN), ARKA_TIMESTAMPTZ, false, &time,
+                                err));
         int64_t *values = arka_block_values(block, time);
         for (int64_t i = 0; i < block->n_rows; i++)
             values[i] = now_us;
@@ -294,8 +293,7 @@ static arka_status check_time(arka_block *block, int64_t now_us, int *out, arka_
                          arka_type_name(c->type));
     for (int64_t row = 0; c->n_nulls > 0 && row < block->n_rows; row++)
         if (!arka_bit(block->bytes + c->validity_at, row))
-            return arka_fail(err, ARKA_INPUT, "column 'time' is null in row %lld",
-                             (long long) row);
+            return arka_fail(err, ARKA_INPUT, "column 'time' is null in row %lld", (long long)row);
     *out = time;
     return ARKA_OK;
 }
@@ -320,9 +318,9 @@ static void time_range(arka_batch *batch)
 static arka_batch *place_batch(arka_block *block, size_t tail_at)
 {
     size_t n_columns = block->columns.n;
-    arka_batch *batch = (arka_batch *) (void *) (block->bytes + tail_at);
-    arka_column *columns = (arka_column *) (void *) (batch + 1);
-    char *names = (char *) (columns + n_columns);
+    arka_batch *batch = (arka_batch *)(void *)(block->bytes + tail_at);
+    arka_column *columns = (arka_column *)(void *)(batch + 1);
+    char *names = (char *)(columns + n_columns);
     memcpy(names, block->names.items, block->names.n);
     uint64_t layout = n_columns;
     for (size_t i = 0; i < n_columns; i++) {
@@ -336,11 +334,11 @@ static arka_batch *place_batch(arka_block *block, size_t tail_at)
         if (c->validity_at != NO_BITMAP)
             to->validity = block->bytes + c->validity_at;
         if (c->type == ARKA_VARCHAR)
-            to->bytes = (char *) block->bytes + c->text_at;
-        layout = arka_hash(to->name.data, to->name.len,
-                           layout * 31 + (uint64_t) c->type * 2 + c->tag);
+            to->bytes = (char *)block->bytes + c->text_at;
+        layout =
+            arka_hash(to->name.data, to->name.len, layout * 31 + (uint64_t)c->type * 2 + c->tag);
     }
-    *batch = (arka_batch){.n_columns = (int) n_columns,
+    *batch = (arka_batch){.n_columns = (int)n_columns,
                           .n_rows = block->n_rows,
                           .columns = columns,
                           .layout = layout,
@@ -359,13 +357,13 @@ arka_status arka_block_seal(arka_block *take_block, int64_t now_us, arka_batch *
     if (!pad(block))
         return arka_fail_nomem(err, "a batch", 8);
     size_t body = block->len;
-    size_t tail_at = (body + 15) & ~(size_t) 15;
-    size_t whole = tail_at + sizeof(arka_batch) + block->columns.n * sizeof(arka_column) +
-                   block->names.n;
+    size_t tail_at = (body + 15) & ~(size_t)15;
+    size_t whole =
+        tail_at + sizeof(arka_batch) + block->columns.n * sizeof(arka_column) + block->names.n;
     if (!grow(block, whole - body))
         return arka_fail_nomem(err, "a batch", whole);
-    /* Give back what the guess was too large by, when it is worth a call. */
-    if (block->cap > whole + whole / 8 + 4096) {
+    /* Give back what the guess was too large by. */
+    if (block->cap - whole > whole / 8) {
         uint8_t *less = arka_realloc(block->bytes, whole);
         if (less != NULL) {
             block->bytes = less;

@@ -50,7 +50,7 @@ arka_status arka_msgpack__check_group(arka_msgpack_decoder *dec, arka_msgpack_gr
                                       arka_error *err)
 {
     int64_t n_columns = arka_rows_n_columns(g->rows) + n_new;
-    int64_t n_cells = g->attempt * n_columns;
+    int64_t n_cells = (arka_rows_n(g->rows) + 1) * n_columns;
     dec->n_cells += n_cells - g->n_cells;
     g->n_cells = n_cells;
     dec->n_group_columns += n_new;

@@ -41,7 +41,7 @@ typedef struct arka_msgpack_group {
     arka_rows *rows;
     int64_t member;         /* the first */
     int64_t attempt;        /* row maps so far, refused ones included */
-    int64_t n_cells;        /* attempt x columns: what the batch may grow to */
+    int64_t n_cells;        /* rows x columns, as of the last row */
     ARKA_VEC(int64_t) seen; /* per column: the last attempt that had it */
 } arka_msgpack_group;
 

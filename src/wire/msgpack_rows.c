@@ -22,28 +22,35 @@ static arka_msgpack_reader reader_at(const arka_msgpack_decoder *dec, const uint
     return (arka_msgpack_reader){at, dec->in.end, dec->in.begin};
 }
 
-/* Among the columns that this row map would add: the cell's index + 1, or 0. */
-static intptr_t find_new(const row *w, arka_slice name)
+/* Where a name stands: among the group's columns, or among those that this row map would add. */
+typedef struct standing {
+    int column;    /* -1: not in the group */
+    intptr_t cell; /* index + 1 of the one that would add it; 0: none */
+} standing;
+
+static standing look_up(const row *w, arka_slice name)
 {
     char key[ARKA_MSGPACK_MAX_NAME];
-    if (w->n_new == 0 || name.len > sizeof key)
-        return 0;
-    arka_name_fold(name, key);
-    return (intptr_t)arka_map_get(&w->dec->new_names, (arka_slice){key, name.len});
+    standing s = {arka_rows_find(w->group->rows, name, w->guess), 0};
+    if (s.column < 0 && w->n_new > 0 && name.len <= sizeof key) {
+        arka_name_fold(name, key);
+        s.cell = (intptr_t)arka_map_get(&w->dec->new_names, (arka_slice){key, name.len});
+    }
+    return s;
 }
 
-/* Has this row map a value for that column? *tag: is it a tag, here or in an earlier one? */
-static bool is_taken(const row *w, arka_slice name, bool *tag)
+/* Has this row map a value for it? */
+static bool is_taken(const row *w, standing s)
 {
     const arka_msgpack_group *g = w->group;
-    int column = arka_rows_find(g->rows, name, w->guess);
-    if (column >= 0) {
-        *tag = arka_rows_is_tag(g->rows, column);
-        return g->seen.items[column] == g->attempt;
-    }
-    intptr_t found = find_new(w, name);
-    *tag = found != 0 && w->dec->cells.items[found - 1].tag;
-    return found != 0;
+    return s.column >= 0 ? g->seen.items[s.column] == g->attempt : s.cell != 0;
+}
+
+/* Is it a tag, of this row map or of an earlier one? */
+static bool is_tag(const row *w, standing s)
+{
+    return s.column >= 0 ? arka_rows_is_tag(w->group->rows, s.column)
+                         : s.cell != 0 && w->dec->cells.items[s.cell - 1].tag;
 }
 
 static arka_status add_new(row *w, arka_slice name, arka_msgpack_cell *cell, arka_error *err)
@@ -66,19 +73,18 @@ static arka_status add_new(row *w, arka_slice name, arka_msgpack_cell *cell, ark
 }
 
 /* Begin the cell of column `name`, which the next note_… completes. */
-static arka_status claim(row *w, arka_slice name, bool tag, arka_msgpack_cell *cell,
+static arka_status claim(row *w, arka_slice name, standing s, bool tag, arka_msgpack_cell *cell,
                          arka_error *err)
 {
-    arka_msgpack_group *g = w->group;
-    bool is_tag;
-    *cell = (arka_msgpack_cell){.column = arka_rows_find(g->rows, name, w->guess), .tag = tag};
-    if (is_taken(w, name, &is_tag))
+    cell->column = s.column;
+    cell->tag = tag;
+    if (is_taken(w, s))
         return arka_fail(err, ARKA_INPUT, "column '%.*s' is there twice",
                          ARKA_FMT(arka_msgpack__shown(name)));
-    if (cell->column < 0)
+    if (s.column < 0)
         return add_new(w, name, cell, err);
-    g->seen.items[cell->column] = g->attempt;
-    w->guess = cell->column + 1;
+    w->group->seen.items[s.column] = w->group->attempt;
+    w->guess = s.column + 1;
     return ARKA_OK;
 }
 
@@ -86,15 +92,15 @@ static arka_status claim(row *w, arka_slice name, bool tag, arka_msgpack_cell *c
 static arka_status claim_field(row *w, arka_slice name, arka_msgpack_cell *cell, arka_error *err)
 {
     static const char SUFFIX[] = "_value";
-    char longer[ARKA_MSGPACK_MAX_NAME + sizeof SUFFIX];
-    bool is_tag;
-    is_taken(w, name, &is_tag);
-    if (!is_tag)
-        return claim(w, name, false, cell, err);
+    standing s = look_up(w, name);
+    if (!is_tag(w, s))
+        return claim(w, name, s, false, cell, err);
     /* There is a column of that name, so it is not too long. */
+    char longer[ARKA_MSGPACK_MAX_NAME + sizeof SUFFIX];
     memcpy(longer, name.data, name.len);
     memcpy(longer + name.len, SUFFIX, sizeof SUFFIX - 1);
-    return claim(w, (arka_slice){longer, name.len + sizeof SUFFIX - 1}, false, cell, err);
+    name = (arka_slice){longer, name.len + sizeof SUFFIX - 1};
+    return claim(w, name, look_up(w, name), false, cell, err);
 }
 
 static arka_status note_cell(row *w, const arka_msgpack_cell *cell, arka_error *err)
@@ -163,7 +169,7 @@ static arka_status read_entry(row *w, arka_msgpack_reader *r, arka_slice name, b
     if (t.kind == ARKA_MSGPACK_NIL || (tag && t.kind == ARKA_MSGPACK_FLOAT && !isfinite(t.f64)))
         return ARKA_OK;
     if (tag)
-        ARKA_TRY(claim(w, name, true, &cell, err));
+        ARKA_TRY(claim(w, name, look_up(w, name), true, &cell, err));
     else
         ARKA_TRY(claim_field(w, name, &cell, err));
     arka_status status = !tag                          ? note_value(w, r, &t, &cell, err)
@@ -237,14 +243,14 @@ static arka_status read_host(row *w, const uint8_t *at, arka_error *err)
     arka_msgpack_token t;
     arka_msgpack_cell cell;
     arka_slice name = ARKA_SLICE("host");
-    bool is_tag;
     ARKA_TRY(arka_msgpack_take(&r, &t, err));
-    if (t.kind == ARKA_MSGPACK_NIL || is_taken(w, name, &is_tag))
+    standing s = look_up(w, name);
+    if (t.kind == ARKA_MSGPACK_NIL || is_taken(w, s))
         return ARKA_OK;
     if (t.kind != ARKA_MSGPACK_TEXT && t.kind != ARKA_MSGPACK_INT && t.kind != ARKA_MSGPACK_UINT)
         return arka_fail(err, ARKA_INPUT, "'h' is %s, expected a string or an integer",
                          arka_msgpack_kind_name(t.kind));
-    ARKA_TRY(claim(w, name, true, &cell, err));
+    ARKA_TRY(claim(w, name, s, true, &cell, err));
     if (t.kind != ARKA_MSGPACK_TEXT)
         return note_host_number(w, &t, &cell, err);
     arka_status status = note_string(w, t.bytes, &cell, err);
