@@ -63,10 +63,12 @@ static arka_status add_as_text(arka_block *block, const arka_column *c, int64_t 
         size_t n = arka_column_is_null(c, row) ? 0 : cell_text(c, row, text);
         if (n == 0)
             ARKA_TRY(arka_block_set_null(block, col, row, err));
-        char *to = arka_block_text_reserve(block, col, n);
-        if (to == NULL)
+        if (n > INT32_MAX - arka_block_text_len(block, col))
             return arka_fail(err, ARKA_LIMIT, "column '%.*s' as text is larger than 2 GiB",
                              ARKA_FMT(c->name));
+        char *to = arka_block_text_reserve(block, col, n);
+        if (to == NULL)
+            return arka_fail_nomem(err, "a text column", arka_block_text_len(block, col) + n);
         memcpy(to, text, n);
         arka_block_text_advance(block, col, n);
         int32_t *offsets = arka_block_values(block, col);

@@ -18,10 +18,12 @@ typedef struct arka_column {
     arka_type type;
     bool tag; /* came as a line-protocol tag */
     int64_t n_nulls;
-    const uint8_t *
-        validity; /* bitmap, least significant bit first, 1 = has a value; NULL when n_nulls == 0 */
-    /* BOOLEAN: bitmap. BIGINT, TIMESTAMPTZ: int64_t[n]. DOUBLE: double[n]. VARCHAR: int32_t[n + 1]
-     * offsets into bytes. */
+    /* Bitmap, least significant bit first, 1 = has a value; NULL when n_nulls == 0. */
+    const uint8_t *validity;
+    /*
+     * BOOLEAN: bitmap. BIGINT, TIMESTAMPTZ: int64_t[n]. DOUBLE: double[n]. VARCHAR: int32_t[n + 1],
+     * ascending from 0: where in `bytes` each text begins and the last one ends.
+     */
     const void *values;
     const char *bytes; /* VARCHAR: the text; else NULL. Null rows have length 0 */
 } arka_column;

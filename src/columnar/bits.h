@@ -41,4 +41,18 @@ static inline void arka_bits_copy(uint8_t *to, const uint8_t *bits, int64_t from
     }
 }
 
+/** n bits from bit 0 of `bits` to bit `at` of `to`, where all bits from `at` on are 0. */
+static inline void arka_bits_append(uint8_t *to, int64_t at, const uint8_t *bits, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += 56) {
+        int m = n - i < 56 ? (int)(n - i) : 56;
+        int shift = (int)((at + i) & 7);
+        uint64_t word = arka_bits_load(bits, i, m) << shift, had = 0;
+        size_t n_bytes = (size_t)(shift + m + 7) / 8;
+        memcpy(&had, to + (at + i) / 8, n_bytes);
+        word |= had;
+        memcpy(to + (at + i) / 8, &word, n_bytes);
+    }
+}
+
 #endif

@@ -8,7 +8,7 @@ static void put_text(arka_block *b, int col, int64_t row, const char *text)
     assert_non_null(to);
     memcpy(to, text, n);
     arka_block_text_advance(b, col, n);
-    ((int32_t *) arka_block_values(b, col))[row + 1] = (int32_t) arka_block_text_len(b, col);
+    ((int32_t *)arka_block_values(b, col))[row + 1] = (int32_t)arka_block_text_len(b, col);
 }
 
 static arka_batch *sample(void)
@@ -27,7 +27,7 @@ static arka_batch *sample(void)
     memcpy(arka_block_values(block, col), (int64_t[]){1, -2, 3}, 24);
     ASSERT_OK(arka_block_set_null(block, col, 2, &err));
     ASSERT_OK(arka_block_add(block, ARKA_SLICE("b"), ARKA_BOOLEAN, false, &col, &err));
-    *(uint8_t *) arka_block_values(block, col) = 5;
+    *(uint8_t *)arka_block_values(block, col) = 5;
     ASSERT_OK(arka_block_seal(block, 42, &batch, &err));
     return batch;
 }
@@ -52,7 +52,7 @@ TEST(a_block_becomes_a_batch_in_one_allocation)
         assert_true(at >= b->body && at < b->body + b->body_bytes && (at - b->body) % 8 == 0);
     }
     assert_int_equal(b->body_bytes % 8, 0);
-    assert_true((const uint8_t *) b > b->body && (const uint8_t *) b < b->body + b->memory_bytes);
+    assert_true((const uint8_t *)b > b->body && (const uint8_t *)b < b->body + b->memory_bytes);
     arka_batch_unref(b);
 }
 
@@ -116,5 +116,41 @@ TEST(casts_keep_values_and_nulls)
     arka_batch *none;
     ASSERT_FAILS(arka_batch_cast(b, bad, &none, &err), ARKA_INPUT, "'s' is VARCHAR");
     arka_batch_unref(cast);
+    arka_batch_unref(b);
+}
+
+TEST(casts_survive_every_failed_allocation)
+{
+    arka_error err = {0};
+    arka_block *block;
+    arka_batch *b, *cast = NULL;
+    int col;
+    ASSERT_OK(arka_block_new(3000, 0, &block, &err));
+    for (int i = 0; i < 4; i++)
+        ASSERT_OK(
+            arka_block_add(block, (arka_slice){&"abcd"[i], 1}, ARKA_BOOLEAN, false, &col, &err));
+    ASSERT_OK(arka_block_seal(block, 42, &b, &err));
+    arka_type to[5]; /* texts need far more than bits */
+    for (int i = 0; i < 5; i++)
+        to[i] = i == b->time ? ARKA_TYPE_NONE : ARKA_VARCHAR;
+    arka_status status = ARKA_NOMEM;
+    for (long n = 1; status != ARKA_OK; n++) {
+        err = (arka_error){0};
+        kit_fail_allocation(n, true);
+        status = arka_batch_cast(b, to, &cast, &err);
+        kit_fail_allocation(0, false);
+        if (status != ARKA_OK)
+            assert_int_equal(status, ARKA_NOMEM);
+    }
+    assert_true(arka_slice_eq(arka_column_text(&cast->columns[0], 2999), ARKA_SLICE("false")));
+    arka_batch_unref(cast);
+    arka_batch_unref(b);
+}
+
+TEST(a_single_row_costs_little_more_than_its_columns_descriptions)
+{
+    arka_batch *b = sample();
+    size_t whole = b->body_bytes + sizeof *b + (size_t)b->n_columns * (sizeof(arka_column) + 16);
+    assert_true(b->memory_bytes < whole + whole / 8 + 16);
     arka_batch_unref(b);
 }

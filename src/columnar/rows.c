@@ -529,8 +529,10 @@ static arka_status seal_keyed(arka_block *block, int col, const arka_rows *rows,
         to += text.len;
     }
     arka_block_text_advance(block, col, total);
-    if (n_nulls == n_rows)
+    if (n_nulls == n_rows) {
         arka_block_drop_last(block); /* only a row that was dropped had that key */
+        return ARKA_OK;
+    }
     for (int64_t row = 0; n_nulls > 0 && row < n_rows; row++)
         if (row_text(rows, column, row, &hint).data == NULL) {
             ARKA_TRY(arka_block_set_null(block, col, row, err));

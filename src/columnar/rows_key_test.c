@@ -175,3 +175,29 @@ TEST(dense_columns_turn_sparse_and_back_without_losing_cells)
     }
     arka_batch_unref(batch);
 }
+
+TEST(the_key_of_a_dropped_row_leaves_nothing)
+{
+    arka_error err = {0};
+    size_t body_bytes[2];
+    static key4 key;
+    for (int with = 0; with < 2; with++) {
+        arka_rows *rows = NULL;
+        arka_batch *batch = NULL;
+        ASSERT_OK(arka_rows_new(false, &rows, &err));
+        int v = column_of(rows, "v", false), tag = column_of(rows, "t", true);
+        if (with) {
+            add_cell(&key, tag, "x");
+            assert_int_equal(arka_rows_add_key(rows, &key.key), ARKA_PUT_OK);
+            assert_int_equal(arka_rows_put_key(rows, &key.key), ARKA_PUT_OK);
+            arka_rows_cancel(rows);
+        }
+        assert_int_equal(arka_rows_put_i64(rows, v, 1), ARKA_PUT_OK);
+        assert_true(arka_rows_end(rows, 1));
+        ASSERT_OK(arka_rows_seal(rows, &batch, &err));
+        assert_int_equal(batch->n_columns, 2);
+        body_bytes[with] = batch->body_bytes;
+        arka_batch_unref(batch);
+    }
+    assert_int_equal(body_bytes[1], body_bytes[0]);
+}
