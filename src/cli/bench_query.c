@@ -217,7 +217,7 @@ static arka_status try_once(const arka_bench_query_options *o, const query *q, c
                               .timeout_ms = SLOW_MS};
     arka_status status = arka_http_call(&o->server->target, &call, &r, err);
     if (status == ARKA_OK && r.status != 200)
-        status = arka_fail(err, ARKA_IO, "%d: %.*s", r.status,
+        status = arka_fail(err, ARKA_CORRUPT, "%d: %.*s", r.status,
                            answer.len < 300 ? (int)answer.len : 300, answer.len ? answer.data : "");
     if (status == ARKA_OK)
         status = arka_answer_count_rows(result->format, (arka_slice){answer.data, answer.len},
@@ -254,7 +254,10 @@ static arka_status run_query(const arka_bench_query_options *o, const query *q, 
     arka_status status = build_requests(&r, q, t, err);
     if (status == ARKA_OK) {
         arka_slice request = {r.requests[0].data, r.requests[0].len};
-        if (try_once(o, q, t, request, result, &wrong) != ARKA_OK) {
+        arka_status once = try_once(o, q, t, request, result, &wrong);
+        if (once == ARKA_IO || once == ARKA_NOMEM) {
+            status = arka_fail(err, once, "%s", wrong.msg);
+        } else if (once != ARKA_OK) {
             result->n_failed++;
             snprintf(result->first_error, sizeof result->first_error, "%s", wrong.msg);
         } else {

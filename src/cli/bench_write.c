@@ -28,7 +28,7 @@ typedef struct worker {
     arka_histogram latency;
     int64_t n_requests, n_rows, wire_bytes, raw_bytes;
     int64_t n_status[ARKA_BENCH_STATUSES];
-    char first_error[600];
+    char first_error[300];
     bool gave_up;
     bool leads;                              /* the first worker looks at the server's process */
     bool measuring;                          /* warm-up is over */
@@ -81,13 +81,15 @@ static bool next_request(void *context, int connection, arka_bench_request *out)
 
 static void note_error(worker *w, const arka_bench_reply *reply)
 {
+    enum { SHOWN = 200 };
+    int n = reply->text.len > SHOWN ? SHOWN : (int)reply->text.len;
     if (w->first_error[0] != 0)
         return;
     if (reply->status == 0)
-        snprintf(w->first_error, sizeof w->first_error, "no answer: %.*s", ARKA_FMT(reply->text));
+        snprintf(w->first_error, sizeof w->first_error, "no answer: %.*s", n, reply->text.data);
     else
-        snprintf(w->first_error, sizeof w->first_error, "%d: %.*s", reply->status,
-                 reply->text.len > 500 ? 500 : (int)reply->text.len, reply->text.data);
+        snprintf(w->first_error, sizeof w->first_error, "%d: %.*s", reply->status, n,
+                 reply->text.data);
 }
 
 static void count_stored(worker *w, const arka_payload *p, const arka_bench_reply *reply)

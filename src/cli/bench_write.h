@@ -36,7 +36,7 @@ typedef struct arka_bench_write_result {
     /* of the whole run */
     int64_t n_status[ARKA_BENCH_STATUSES]; /* [0]: no answer */
     bool gave_up;                          /* ended by an answer that repeating would not change */
-    char first_error[600];
+    char first_error[300];
     int64_t n_distinct_bodies; /* compressed: times repeat after so many requests; else 0 */
     /* while measuring; the server's are 0 when unknown */
     int64_t generator_cpu_ns, server_cpu_ns, server_flush_cpu_ns;
