@@ -47,29 +47,33 @@ static uint64_t word_of(const spec *s, arka_type type, int64_t seq)
     return type == ARKA_DOUBLE ? bits : v;
 }
 
-static size_t text_of(const spec *s, int64_t seq, char *to)
+enum { TEXT = 6000 };
+
+static size_t text_of(const spec *s, int64_t seq, char to[TEXT])
 {
     uint64_t v = kit_random();
     switch (s->fill) {
     case FEW:
-        return (size_t)sprintf(to, "host_%02d", (int)(v % 20));
+        return (size_t)snprintf(to, TEXT, "host_%02d", (int)(v % 20));
     case THOUSAND:
-        return (size_t)sprintf(to, "a longer name of a thing, %d", (int)(v % 1000));
+        return (size_t)snprintf(to, TEXT, "a longer name of a thing, %d", (int)(v % 1000));
     case RISING:
-        return (size_t)sprintf(to, "%012lld", (long long)seq);
+        return (size_t)snprintf(to, TEXT, "%012lld", (long long)seq);
     case ODD:
         memset(to, "\xc3\xa9"[v % 2], v % 50 == 0 ? 5000 : 0);
-        return v % 50 == 0 ? 5000 : v % 3 == 0 ? 0 : (size_t)sprintf(to, "%c", (int)(v % 256));
+        return v % 50 == 0  ? 5000
+               : v % 3 == 0 ? 0
+                            : (size_t)snprintf(to, TEXT, "%c", (int)(v % 256));
     case RANDOM:
         break;
     }
-    return (size_t)sprintf(to, "%llx", (unsigned long long)v);
+    return (size_t)snprintf(to, TEXT, "%llx", (unsigned long long)v);
 }
 
 static void fill_column(arka_block *block, const spec *s, arka_type type, int64_t seq)
 {
     arka_error err = {0};
-    char text[6000];
+    char text[TEXT];
     int c;
     ASSERT_OK(arka_block_add(block, arka_slice_of(s->name), type, s->tag, &c, &err));
     for (int64_t i = 0; i < arka_block_n_rows(block); i++) {
