@@ -38,8 +38,10 @@ static arka_status check_memory(const arka_msgpack_decoder *dec, arka_error *err
 arka_status arka_msgpack__add_write(arka_msgpack_decoder *dec, arka_slice measurement,
                                     arka_batch *take_batch, int64_t member, arka_error *err)
 {
+    /* Its entry here, and what storing it takes: an outcome with room for a sentence. */
+    const size_t PER_WRITE = sizeof(arka_write) + sizeof(arka_error) + 64;
     ARKA_AUTO(arka_batch) batch = take_batch;
-    dec->memory_bytes += batch->memory_bytes;
+    dec->memory_bytes += batch->memory_bytes + PER_WRITE;
     ARKA_TRY(check_memory(dec, err));
     int64_t n_rows = batch->n_rows;
     if (!arka_vec_push(&dec->out->writes, (arka_write){measurement, batch, member}))

@@ -53,7 +53,7 @@ typedef struct arka_msgpack_decoder {
     arka_error first_why; /* with the first that was refused */
     int64_t first_bad;    /* its index */
     int64_t n_rows;       /* of good members */
-    size_t memory_bytes;  /* of the batches in `out` */
+    size_t memory_bytes;  /* of what is in `out` */
     arka_buf text;        /* text made from other things than strings */
     ARKA_VEC(arka_msgpack_cell) cells;
     ARKA_VEC(arka_msgpack_group) groups;
