@@ -79,6 +79,12 @@ void arka_rows_free(arka_rows *rows)
     arka_free(rows);
 }
 
+/* Rows to have room for next: in few steps, as what is not touched costs nothing. */
+static size_t more_rows(size_t n)
+{
+    return n < 64 ? 64 : n < 1 << 16 ? n * 4 : n * 2;
+}
+
 static inline bool has_cell(const row_column *c, int64_t row)
 {
     return c->present == NULL || c->present[row];
@@ -190,7 +196,10 @@ arka_put arka_rows_put_key(arka_rows *rows, const arka_row_key *key)
         memset(rows->keys.items + rows->keys.n, 0, gap * sizeof *rows->keys.items);
     }
     rows->keys.n = row;
-    return arka_vec_push(&rows->keys, key) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+    if (row == rows->keys.cap && !arka_vec_reserve(&rows->keys, more_rows(row) - row))
+        return ARKA_PUT_NOMEM;
+    rows->keys.items[rows->keys.n++] = key;
+    return ARKA_PUT_OK;
 }
 
 const arka_row_key *arka_rows_key(const arka_rows *rows, int64_t row)
@@ -210,9 +219,7 @@ static bool mark_presence(row_column *c)
 
 static bool make_room(row_column *c, int64_t row)
 {
-    int64_t cap = c->cap ? c->cap * 2 : 64;
-    while (cap <= row)
-        cap *= 2;
+    int64_t cap = (int64_t)more_rows((size_t)row);
     cell *cells = arka_realloc(c->cells, (size_t)cap * sizeof *cells);
     if (cells == NULL)
         return false;
@@ -410,10 +417,12 @@ static void forget_before(arka_rows *rows)
 
 bool arka_rows_end(arka_rows *rows, int64_t time_us)
 {
-    if (!arka_vec_push(&rows->times, time_us)) {
+    size_t n = rows->times.n;
+    if (n == rows->times.cap && !arka_vec_reserve(&rows->times, more_rows(n) - n)) {
         arka_rows_cancel(rows);
         return false;
     }
+    rows->times.items[rows->times.n++] = time_us;
     forget_before(rows);
     rows->row++;
     return true;

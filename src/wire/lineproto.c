@@ -229,9 +229,9 @@ static inline arka_status scan_line(lp_parser *p, const char **s)
 {
     const char *at = *s, *end = p->end;
     lp_head *head = p->previous ? p->previous->next : NULL;
-    if (ARKA_LIKELY(head != NULL && (size_t)(end - at) > head->raw.len &&
-                    at[head->raw.len] == ' ' && lp_same(at, head->raw.data, head->raw.len))) {
-        at += head->raw.len;
+    if (ARKA_LIKELY(head != NULL && (size_t)(end - at) > head->len && at[head->len] == ' ' &&
+                    lp_same(at, head->raw, head->len))) {
+        at += head->len;
         p->measurement = head->series->measurement->name;
     } else {
         ARKA_TRY(arka_lp__head(p, &at, &head));

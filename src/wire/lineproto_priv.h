@@ -76,18 +76,14 @@ typedef struct lp_series {
  */
 typedef struct lp_head lp_head;
 struct lp_head {
-    arka_slice raw;
+    const char *raw;
+    uint32_t len, hash;
     lp_series *series;
     lp_field *first; /* the field key that it went on with last time, or NULL */
     lp_head *next;   /* the head of the line that followed last time, or NULL */
     bool as_written; /* a line that begins with `raw` is of this series */
     bool canonical;
 };
-
-typedef struct lp_head_slot {
-    uint64_t hash;
-    lp_head *head; /* NULL: free */
-} lp_head_slot;
 
 typedef struct lp_cell {
     int column;
@@ -113,7 +109,7 @@ typedef struct lp_parser {
 
     /* What the lines before it taught. */
     lp_head *previous;
-    lp_head_slot *heads;
+    lp_head **heads; /* by hash; NULL: free */
     size_t n_heads, heads_cap;
     uint64_t seed; /* of the hash, so that nobody can choose colliding heads */
     ARKA_VEC(lp_measurement *) measurements;
@@ -128,6 +124,7 @@ typedef struct lp_parser {
 
 enum {
     LP_MAX_COLUMNS = 4096,
+    LP_MAX_HEAD = 65535,         /* bytes, as in InfluxDB */
     LP_MAX_NAME = 128,           /* bytes of a measurement's (names.h) */
     LP_MEASUREMENT_BYTES = 4096, /* about what one takes before its first row */
     LP_COLUMN_BYTES = 512,

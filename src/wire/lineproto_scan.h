@@ -129,6 +129,29 @@ static inline uint64_t lp_digits_value(uint64_t w, unsigned n)
 #define LP_SWAR 0
 #endif
 
+/** The first of two bytes that no backslash escapes (neither is a backslash), or `end`. */
+static inline const char *lp_token_end(const char *s, const char *end, char stop, char other)
+{
+    for (;;) {
+#if LP_SWAR
+        while (end - s >= 8) {
+            uint64_t w = lp_load8(s);
+            uint64_t found = lp_match(w, stop) | lp_match(w, other) | lp_match(w, '\\');
+            if (found != 0) {
+                s += __builtin_ctzll(found) / 8;
+                break;
+            }
+            s += 8;
+        }
+#endif
+        while (s < end && *s != stop && *s != other && *s != '\\')
+            s++;
+        if (s == end || *s != '\\')
+            return s;
+        s += 1 + lp_at_escape(s, end);
+    }
+}
+
 /** The closing quote of a string whose text begins at `s`, or NULL; *escaped: a backslash was met.
  */
 static inline const char *lp_string_end(const char *s, const char *end, bool *escaped)

@@ -163,18 +163,10 @@ static arka_status make_measurement(lp_parser *p, arka_slice name, lp_measuremen
     return ARKA_OK;
 }
 
-/* Up to the first of the two bytes that no backslash escapes, or `end`. */
-static const char *token_end(const char *s, const char *end, char stop, char other)
-{
-    for (; s < end && *s != stop && *s != other; s++)
-        s += lp_at_escape(s, end);
-    return s;
-}
-
 static arka_status find_measurement(lp_parser *p, const char **s, const char *end,
                                     lp_measurement **out)
 {
-    const char *stop = token_end(*s, end, ',', ',');
+    const char *stop = lp_token_end(*s, end, ',', ',');
     arka_slice name = arka_lp__unescape(p, (arka_slice){*s, (size_t)(stop - *s)});
     if (name.data == NULL)
         return no_memory(p, "a measurement name", (size_t)(stop - *s));
@@ -206,7 +198,7 @@ static arka_status tag_key(lp_parser *p, lp_measurement *m, size_t i, const char
             return ARKA_OK;
         }
     }
-    const char *stop = token_end(*s, end, '=', ',');
+    const char *stop = lp_token_end(*s, end, '=', ',');
     arka_slice raw = {*s, (size_t)(stop - *s)};
     if (raw.len == 0)
         return arka_fail(p->why, ARKA_INPUT, "missing tag key");
@@ -243,7 +235,7 @@ static bool keys_are_normal(const lp_measurement *m)
 
 /* The tags from the first ',' to `end` into p->tags; *any_empty: some had no value. */
 static arka_status parse_tags(lp_parser *p, lp_measurement *m, const char *s, const char *end,
-                              bool *any_empty)
+                              bool escapes, bool *any_empty)
 {
     p->tags.n = 0;
     *any_empty = false;
@@ -255,10 +247,12 @@ static arka_status parse_tags(lp_parser *p, lp_measurement *m, const char *s, co
             return arka_fail(p->why, ARKA_INPUT, "duplicate tag key \"%.*s\"",
                              ARKA_FMT(arka_rows_name(m->rows, column)));
         m->columns.items[column].line = p->line_id;
-        const char *stop = token_end(s, end, ',', '=');
+        const char *stop = lp_token_end(s, end, ',', '=');
         if (stop < end && *stop == '=')
             return arka_fail(p->why, ARKA_INPUT, "invalid tag format");
-        arka_slice value = arka_lp__unescape(p, (arka_slice){s, (size_t)(stop - s)});
+        arka_slice value = {s, (size_t)(stop - s)};
+        if (escapes)
+            value = arka_lp__unescape(p, value);
         *any_empty |= value.len == 0;
         if (value.data == NULL ||
             (value.len > 0 && !arka_vec_push(&p->tags, (lp_tag){column, value})))
@@ -306,36 +300,36 @@ static arka_slice write_canonical(lp_parser *p, lp_measurement *m)
     return (arka_slice){to->failed ? NULL : to->data, to->len};
 }
 
-static lp_head *find_head(const lp_parser *p, uint64_t hash, arka_slice raw, bool canonical)
+static lp_head *find_head(const lp_parser *p, uint32_t hash, arka_slice raw, bool canonical)
 {
-    for (size_t i = hash; p->heads_cap > 0; i++) {
-        const lp_head_slot *slot = &p->heads[i & (p->heads_cap - 1)];
-        if (slot->head == NULL)
-            break;
-        if (slot->hash == hash && (canonical ? slot->head->canonical : slot->head->as_written) &&
-            arka_slice_eq(slot->head->raw, raw))
-            return slot->head;
-    }
+    if (p->heads_cap == 0)
+        return NULL;
+    lp_head *head;
+    for (size_t i = hash; (head = p->heads[i & (p->heads_cap - 1)]) != NULL; i++)
+        if (head->hash == hash && head->len == raw.len &&
+            (canonical ? head->canonical : head->as_written) &&
+            memcmp(head->raw, raw.data, raw.len) == 0)
+            return head;
     return NULL;
 }
 
-static void place(lp_head_slot *slots, size_t cap, lp_head_slot slot)
+static void place(lp_head **slots, size_t cap, lp_head *head)
 {
-    size_t i = slot.hash;
-    while (slots[i & (cap - 1)].head != NULL)
+    size_t i = head->hash;
+    while (slots[i & (cap - 1)] != NULL)
         i++;
-    slots[i & (cap - 1)] = slot;
+    slots[i & (cap - 1)] = head;
 }
 
-static arka_status add_head(lp_parser *p, uint64_t hash, lp_head head, lp_head **out)
+static arka_status add_head(lp_parser *p, lp_head head, lp_head **out)
 {
     if (p->n_heads >= p->heads_cap / 2) {
         size_t cap = p->heads_cap ? p->heads_cap * 2 : 64;
-        lp_head_slot *slots = arka_calloc(cap, sizeof *slots);
+        lp_head **slots = arka_calloc(cap, sizeof *slots);
         if (slots == NULL)
             return no_memory(p, "series", cap * sizeof *slots);
         for (size_t i = 0; i < p->heads_cap; i++)
-            if (p->heads[i].head != NULL)
+            if (p->heads[i] != NULL)
                 place(slots, cap, p->heads[i]);
         arka_free(p->heads);
         p->heads = slots;
@@ -345,7 +339,7 @@ static arka_status add_head(lp_parser *p, uint64_t hash, lp_head head, lp_head *
     if (made == NULL)
         return no_memory(p, "a series", sizeof *made);
     *made = head;
-    place(p->heads, p->heads_cap, (lp_head_slot){hash, made});
+    place(p->heads, p->heads_cap, made);
     p->n_heads++;
     *out = made;
     return ARKA_OK;
@@ -380,49 +374,55 @@ static arka_status find_series(lp_parser *p, lp_measurement *m, lp_series **out)
     arka_slice raw = write_canonical(p, m);
     if (raw.data == NULL)
         return no_memory(p, "a series", raw.len);
-    uint64_t hash = arka_hash(raw.data, raw.len, p->seed);
+    uint32_t hash = (uint32_t)arka_hash(raw.data, raw.len, p->seed);
     lp_head *head = find_head(p, hash, raw, true);
     if (head == NULL) {
         raw.data = arka_arena_text(&p->arena, raw);
         if (raw.data == NULL)
             return no_memory(p, "a series", raw.len);
-        lp_head canonical = {
-            .raw = raw, .canonical = true, .as_written = memchr(raw.data, '\\', raw.len) == NULL};
+        lp_head canonical = {.raw = raw.data,
+                             .len = (uint32_t)raw.len,
+                             .hash = hash,
+                             .canonical = true,
+                             .as_written = memchr(raw.data, '\\', raw.len) == NULL};
         ARKA_TRY(make_series(p, m, &canonical.series));
-        ARKA_TRY(add_head(p, hash, canonical, &head));
+        ARKA_TRY(add_head(p, canonical, &head));
     }
     *out = head->series;
     return ARKA_OK;
 }
 
-static arka_status parse_head(lp_parser *p, arka_slice raw, uint64_t hash, lp_head **out)
+static arka_status parse_head(lp_parser *p, arka_slice raw, uint32_t hash, lp_head **out)
 {
     const char *s = raw.data, *end = raw.data + raw.len;
     lp_measurement *m;
-    bool any_empty;
+    bool any_empty, escapes = memchr(raw.data, '\\', raw.len) != NULL;
     if (!arka_lp__is_utf8(p, end))
         return arka_fail(p->why, ARKA_INPUT, "invalid UTF-8");
     ARKA_TRY(find_measurement(p, &s, end, &m));
-    ARKA_TRY(parse_tags(p, m, s, end, &any_empty));
-    lp_head head = {.raw = raw, .as_written = true};
-    head.canonical = !any_empty && m->tag_keys_normal && arka_slice_eq(p->measurement, m->name) &&
-                     memchr(raw.data, '\\', raw.len) == NULL;
+    ARKA_TRY(parse_tags(p, m, s, end, escapes, &any_empty));
+    lp_head head = {.raw = raw.data, .len = (uint32_t)raw.len, .hash = hash, .as_written = true};
+    head.canonical =
+        !any_empty && !escapes && m->tag_keys_normal && arka_slice_eq(p->measurement, m->name);
     if (head.canonical)
         ARKA_TRY(make_series(p, m, &head.series));
     else
         ARKA_TRY(find_series(p, m, &head.series));
     head.first = m->first;
-    return add_head(p, hash, head, out);
+    return add_head(p, head, out);
 }
 
 arka_status arka_lp__head(lp_parser *p, const char **s, lp_head **out)
 {
     p->measurement = (arka_slice){"", 0};
-    const char *end = token_end(*s, p->end, ' ', '\n');
+    const char *end = lp_token_end(*s, p->end, ' ', '\n');
     arka_slice raw = {*s, (size_t)(end - *s)};
     if (end == p->end || *end == '\n')
         return arka_fail(p->why, ARKA_INPUT, "missing fields");
-    uint64_t hash = arka_hash(raw.data, raw.len, p->seed);
+    if (raw.len > LP_MAX_HEAD)
+        return arka_fail(p->why, ARKA_INPUT, "max key length exceeded: %zu > %d", raw.len,
+                         LP_MAX_HEAD);
+    uint32_t hash = (uint32_t)arka_hash(raw.data, raw.len, p->seed);
     lp_head *head = find_head(p, hash, raw, false);
     if (head == NULL)
         ARKA_TRY(parse_head(p, raw, hash, &head));

@@ -136,7 +136,7 @@ static arka_status names_are_for_good(lp_parser *p, const lp_head *head)
     lp_series *series = head->series;
     lp_measurement *m = series->measurement;
     if (m->stored.data == NULL)
-        m->stored = (arka_slice){head->raw.data, m->name.len}; /* names have no escapes */
+        m->stored = (arka_slice){head->raw, m->name.len}; /* names have no escapes */
     if (arka_rows_add_key(m->rows, &series->tags) != ARKA_PUT_OK)
         return put_failed(p, m, series->tags.cells[0].column, ARKA_PUT_CONFLICT);
     for (size_t i = 0; i < series->tags.n; i++)

@@ -634,6 +634,22 @@ TEST(long_lines_are_shown_shortened)
     arka_buf_fini(&body), arka_buf_fini(&expected);
 }
 
+TEST(heads_are_limited_to_64_kib)
+{
+    for (size_t over = 0; over < 2; over++) {
+        arka_buf body = ARKA_BUF_INIT;
+        arka_buf_literal(&body, "m,k=");
+        for (size_t i = 4; i < 65535 + over; i++)
+            arka_buf_byte(&body, 'x');
+        arka_buf_literal(&body, " v=1i 1000\nm v=2i 1000");
+        char *got = parsed_with((arka_slice){body.data, body.len}, &DEFAULTS);
+        assert_int_equal(strstr(got, "max key length exceeded: 65536 > 65535") != NULL, over);
+        assert_int_equal(strstr(got, "xxx' 1\n") != NULL, !over);
+        free(got);
+        arka_buf_fini(&body);
+    }
+}
+
 TEST(refused_lines_are_all_counted_and_the_first_kept)
 {
     arka_error err = {0};
