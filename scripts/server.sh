@@ -8,8 +8,9 @@ server_pid=
 start_server() {
     local data=$1 log=$1/server.log port=
     mkdir -p "$data"
+    : >"$log" # before it is read: a log of another run would name another port
     # a session of its own: Ctrl-C on the terminal is for the script, which then stops the server
-    setsid "$arc" serve --host 127.0.0.1 --port 0 --data "$data" </dev/null >"$log" 2>&1 &
+    setsid "$arc" serve --host 127.0.0.1 --port 0 --data "$data" </dev/null >>"$log" 2>&1 &
     server_pid=$!
     for _ in $(seq 300); do
         port=$(sed -n 's#.*listening.*http://127\.0\.0\.1:\([0-9]\{1,5\}\).*#\1#p' "$log" | head -n 1)

@@ -392,3 +392,28 @@ TEST(compressed_bodies_hold_the_plain_one)
         free(out);
     }
 }
+
+TEST(want_of_memory_is_told_and_leaves_nothing)
+{
+    for (int kind = 0; kind < 6; kind++) {
+        arka_payload_options o = {.format = (arka_payload_format)(kind & 1),
+                                  .coding = (arka_payload_coding)(kind >> 1),
+                                  .n_rows = 40,
+                                  .table = "t"};
+        arka_status status = ARKA_NOMEM;
+        for (int n = 1; status != ARKA_OK; n++) {
+            arka_error err = {0};
+            arka_random r = {1};
+            arka_payload p;
+            kit_fail_allocation(n, n % 2);
+            status = arka_payload_init(&p, &o, HEAD, T0, &r, &err);
+            kit_fail_allocation(0, false);
+            if (status == ARKA_OK)
+                arka_payload_fini(&p);
+            else
+                assert_int_equal(status, ARKA_NOMEM);
+            assert_null(p.bytes);
+            assert_true(n < 1000);
+        }
+    }
+}
