@@ -78,27 +78,33 @@ struct arka_manifest {
     arka_mutex lock;
     sqlite3 *db;
     sqlite3_stmt *statements[N_STATEMENTS];
+    int bind_rc; /* the first failure to bind since the last step */
     char *path;
 };
 
-static arka_status fail_sqlite(arka_manifest *m, int rc, const char *what, arka_error *err)
+/* The caller can do what it means to him; the sentence has SQLite's own words. */
+static arka_status code_of(int rc)
 {
-    arka_status code = ARKA_IO;
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
-        code = ARKA_NOMEM;
-        break;
+        return ARKA_NOMEM;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return ARKA_BUSY;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        code = ARKA_CORRUPT;
-        break;
+        return ARKA_CORRUPT;
     case SQLITE_CONSTRAINT:
-        code = ARKA_EXISTS;
-        break;
+        return rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY ? ARKA_EXISTS
+                                                                                    : ARKA_INTERNAL;
     default:
-        break;
+        return ARKA_IO;
     }
-    return arka_fail(err, code, "manifest %s: %s: %s", m->path, what, sqlite3_errmsg(m->db));
+}
+
+static arka_status fail_sqlite(arka_manifest *m, int rc, const char *what, arka_error *err)
+{
+    return arka_fail(err, code_of(rc), "manifest %s: %s: %s", m->path, what, sqlite3_errmsg(m->db));
 }
 
 static arka_status run(arka_manifest *m, const char *sql, const char *what, arka_error *err)
@@ -107,24 +113,35 @@ static arka_status run(arka_manifest *m, const char *sql, const char *what, arka
     return rc == SQLITE_OK ? ARKA_OK : fail_sqlite(m, rc, what, err);
 }
 
-static arka_status migrate(arka_manifest *m, arka_error *err)
+/* The first integer of the first row. */
+static arka_status ask(arka_manifest *m, const char *sql, const char *what, int64_t *out,
+                       arka_error *err)
 {
     sqlite3_stmt *s;
-    int rc = sqlite3_prepare_v2(m->db, "PRAGMA user_version", -1, &s, NULL);
-    int version = -1;
+    int rc = sqlite3_prepare_v2(m->db, sql, -1, &s, NULL);
     if (rc == SQLITE_OK && (rc = sqlite3_step(s)) == SQLITE_ROW)
-        version = sqlite3_column_int(s, 0);
+        *out = sqlite3_column_int64(s, 0);
+    arka_status status = rc == SQLITE_ROW ? ARKA_OK : fail_sqlite(m, rc, what, err);
     sqlite3_finalize(s);
-    if (version < 0)
-        return fail_sqlite(m, rc, "reading its version", err);
+    return status;
+}
+
+static arka_status migrate(arka_manifest *m, arka_error *err)
+{
+    int64_t version, n_tables;
+    ARKA_TRY(ask(m, "PRAGMA user_version", "reading its version", &version, err));
+    ARKA_TRY(ask(m, "SELECT count(*) FROM sqlite_schema", "reading it", &n_tables, err));
+    if (version < 0 || (version == 0 && n_tables > 0))
+        return arka_fail(err, ARKA_INPUT, "%s is a database of another program, not a manifest",
+                         m->path);
     if (version > N_MIGRATIONS)
         return arka_fail(err, ARKA_INPUT,
-                         "manifest %s has version %d, this program knows versions up to %d: it was "
-                         "written by a newer one",
-                         m->path, version, (int)N_MIGRATIONS);
+                         "manifest %s has version %lld, this program knows versions up to %d: it "
+                         "was written by a newer one",
+                         m->path, (long long)version, (int)N_MIGRATIONS);
     for (; version < N_MIGRATIONS; version++) {
-        char *sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %d; COMMIT;",
-                                    MIGRATIONS[version], version + 1);
+        char *sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %lld; COMMIT;",
+                                    MIGRATIONS[version], (long long)version + 1);
         if (sql == NULL)
             return arka_fail_nomem(err, "a migration", strlen(MIGRATIONS[version]));
         arka_status status = run(m, sql, "bringing it up to date", err);
@@ -187,26 +204,50 @@ void arka_manifest_close(arka_manifest *m)
 
 /* ---- one statement ---- */
 
-static void bind_text(sqlite3_stmt *s, int at, arka_slice text)
+static void note_bind(arka_manifest *m, int rc)
 {
-    sqlite3_bind_text64(s, at, text.data, text.len, SQLITE_STATIC, SQLITE_UTF8);
+    if (m->bind_rc == SQLITE_OK)
+        m->bind_rc = rc;
 }
 
-/* Bind errors (only out of memory, as the places are ours) show up as constraint or step errors. */
+static void bind_text(arka_manifest *m, enum statement which, int at, arka_slice text)
+{
+    note_bind(m, sqlite3_bind_text64(m->statements[which], at, text.data, text.len, SQLITE_STATIC,
+                                     SQLITE_UTF8));
+}
+
+static void bind_i64(arka_manifest *m, enum statement which, int at, int64_t v)
+{
+    note_bind(m, sqlite3_bind_int64(m->statements[which], at, v));
+}
+
+/* SQLITE_ROW, SQLITE_DONE, or why there is none, which may be a value that could not be bound. */
+static int step(arka_manifest *m, enum statement which)
+{
+    int rc = m->bind_rc;
+    m->bind_rc = SQLITE_OK;
+    return rc == SQLITE_OK ? sqlite3_step(m->statements[which]) : rc;
+}
+
+static void end_step(arka_manifest *m, enum statement which)
+{
+    sqlite3_reset(m->statements[which]);
+    sqlite3_clear_bindings(m->statements[which]);
+}
+
 static arka_status step_done(arka_manifest *m, enum statement which, const char *what,
                              arka_error *err)
 {
-    sqlite3_stmt *s = m->statements[which];
-    int rc = sqlite3_step(s);
+    int rc = step(m, which);
     arka_status status = rc == SQLITE_DONE ? ARKA_OK : fail_sqlite(m, rc, what, err);
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
+    end_step(m, which);
     return status;
 }
 
+/* The bytes as they stand: SQLite's "text" would be a copy, for which memory may lack. */
 static arka_slice column_text(sqlite3_stmt *s, int at)
 {
-    const char *text = (const char *)sqlite3_column_text(s, at);
+    const char *text = sqlite3_column_blob(s, at);
     return (arka_slice){text ? text : "", (size_t)sqlite3_column_bytes(s, at)};
 }
 
@@ -280,24 +321,25 @@ arka_status arka_manifest_read(arka_manifest *m, const arka_manifest_reader *rea
 arka_status arka_manifest_has_file(arka_manifest *m, arka_slice path, bool *out, arka_error *err)
 {
     arka_mutex_lock(&m->lock);
-    sqlite3_stmt *s = m->statements[S_HAS_FILE];
-    bind_text(s, 1, path);
-    int rc = sqlite3_step(s);
+    bind_text(m, S_HAS_FILE, 1, path);
+    int rc = step(m, S_HAS_FILE);
     arka_status status = ARKA_OK;
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
         *out = rc == SQLITE_ROW;
     else
         status = fail_sqlite(m, rc, "looking for a file", err);
-    sqlite3_reset(s);
-    sqlite3_clear_bindings(s);
+    end_step(m, S_HAS_FILE);
     arka_mutex_unlock(&m->lock);
     return status;
 }
 
 /* ---- changing ---- */
 
+/* A change that could not even be rolled back is still open: it goes first. */
 static arka_status begin(arka_manifest *m, arka_error *err)
 {
+    if (sqlite3_get_autocommit(m->db) == 0)
+        ARKA_TRY(step_done(m, S_ROLLBACK, "rolling back", err));
     return step_done(m, S_BEGIN, "beginning a change", err);
 }
 
@@ -315,12 +357,18 @@ arka_status arka_manifest_add_database(arka_manifest *m, arka_slice name, int64_
                                        int64_t *out_id, arka_error *err)
 {
     arka_mutex_lock(&m->lock);
-    bind_text(m->statements[S_ADD_DATABASE], 1, name);
-    sqlite3_bind_int64(m->statements[S_ADD_DATABASE], 2, now_us);
-    arka_status status = step_done(m, S_ADD_DATABASE, "adding a database", err);
-    if (status == ARKA_OK)
-        *out_id = sqlite3_last_insert_rowid(m->db);
+    int64_t id = 0;
+    arka_status status = begin(m, err);
+    if (status == ARKA_OK) {
+        bind_text(m, S_ADD_DATABASE, 1, name);
+        bind_i64(m, S_ADD_DATABASE, 2, now_us);
+        status = step_done(m, S_ADD_DATABASE, "adding a database", err);
+        id = sqlite3_last_insert_rowid(m->db);
+        status = finish(m, status, err);
+    }
     arka_mutex_unlock(&m->lock);
+    if (status == ARKA_OK)
+        *out_id = id;
     return status;
 }
 
@@ -328,13 +376,12 @@ static arka_status add_fields(arka_manifest *m, int64_t table_id, const arka_man
                               int n_fields, arka_error *err)
 {
     for (int i = 0; i < n_fields; i++) {
-        sqlite3_stmt *s = m->statements[S_ADD_FIELD];
-        sqlite3_bind_int64(s, 1, table_id);
-        sqlite3_bind_int(s, 2, fields[i].id);
-        sqlite3_bind_int(s, 3, fields[i].since_version);
-        bind_text(s, 4, fields[i].name);
-        sqlite3_bind_int(s, 5, fields[i].type);
-        sqlite3_bind_int(s, 6, fields[i].tag);
+        bind_i64(m, S_ADD_FIELD, 1, table_id);
+        bind_i64(m, S_ADD_FIELD, 2, fields[i].id);
+        bind_i64(m, S_ADD_FIELD, 3, fields[i].since_version);
+        bind_text(m, S_ADD_FIELD, 4, fields[i].name);
+        bind_i64(m, S_ADD_FIELD, 5, fields[i].type);
+        bind_i64(m, S_ADD_FIELD, 6, fields[i].tag);
         ARKA_TRY(step_done(m, S_ADD_FIELD, "adding a column", err));
     }
     return ARKA_OK;
@@ -344,10 +391,9 @@ static arka_status add_table(arka_manifest *m, int64_t database_id, arka_slice n
                              const arka_manifest_field *fields, int n_fields, int64_t *out_id,
                              arka_error *err)
 {
-    sqlite3_stmt *s = m->statements[S_ADD_TABLE];
-    sqlite3_bind_int64(s, 1, database_id);
-    bind_text(s, 2, name);
-    sqlite3_bind_int64(s, 3, now_us);
+    bind_i64(m, S_ADD_TABLE, 1, database_id);
+    bind_text(m, S_ADD_TABLE, 2, name);
+    bind_i64(m, S_ADD_TABLE, 3, now_us);
     ARKA_TRY(step_done(m, S_ADD_TABLE, "adding a table", err));
     *out_id = sqlite3_last_insert_rowid(m->db);
     return add_fields(m, *out_id, fields, n_fields, err);
@@ -386,15 +432,14 @@ static arka_status add_files(arka_manifest *m, int64_t table_id, const arka_mani
 {
     for (size_t i = 0; i < n_files; i++) {
         const arka_manifest_file *f = &files[i];
-        sqlite3_stmt *s = m->statements[S_ADD_FILE];
-        sqlite3_bind_int64(s, 1, table_id);
-        bind_text(s, 2, f->path);
-        sqlite3_bind_int64(s, 3, f->n_rows);
-        sqlite3_bind_int64(s, 4, f->n_bytes);
-        sqlite3_bind_int64(s, 5, f->time_min);
-        sqlite3_bind_int64(s, 6, f->time_max);
-        sqlite3_bind_int(s, 7, f->schema_version);
-        sqlite3_bind_int64(s, 8, f->created_us);
+        bind_i64(m, S_ADD_FILE, 1, table_id);
+        bind_text(m, S_ADD_FILE, 2, f->path);
+        bind_i64(m, S_ADD_FILE, 3, f->n_rows);
+        bind_i64(m, S_ADD_FILE, 4, f->n_bytes);
+        bind_i64(m, S_ADD_FILE, 5, f->time_min);
+        bind_i64(m, S_ADD_FILE, 6, f->time_max);
+        bind_i64(m, S_ADD_FILE, 7, f->schema_version);
+        bind_i64(m, S_ADD_FILE, 8, f->created_us);
         ARKA_TRY(step_done(m, S_ADD_FILE, "adding a file", err));
     }
     return ARKA_OK;

@@ -1,7 +1,9 @@
 /**
  * The manifest: which databases, tables, columns and data files there are. SQLite, in WAL mode with
  * full synchronisation: what a call committed survives power loss. One connection, calls from any
- * thread. Tables and columns: docs/formats/manifest.md. Errors: ARKA_IO, ARKA_CORRUPT, ARKA_NOMEM.
+ * thread. Tables and columns: docs/formats/manifest.md. Errors: ARKA_IO, ARKA_BUSY (another program
+ * has it locked, for seconds), ARKA_CORRUPT, ARKA_NOMEM, ARKA_EXISTS (the name is taken). A call
+ * that failed changed nothing, as this process sees it; see arka_manifest_add_files.
  */
 #ifndef ARKA_META_MANIFEST_H
 #define ARKA_META_MANIFEST_H
@@ -64,7 +66,10 @@ ARKA_MUST_USE arka_status arka_manifest_add_table(arka_manifest *manifest, int64
 ARKA_MUST_USE arka_status arka_manifest_add_fields(arka_manifest *manifest, int64_t table_id,
                                                    const arka_manifest_field *fields, int n_fields,
                                                    arka_error *err);
-/** All of them in one transaction. */
+/**
+ * All of them in one transaction. Where writing the commit failed, power loss before the next
+ * commit that succeeds may yet bring it about: until then the files must stay.
+ */
 ARKA_MUST_USE arka_status arka_manifest_add_files(arka_manifest *manifest, int64_t table_id,
                                                   const arka_manifest_file *files, size_t n_files,
                                                   arka_error *err);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "kit/faulty_vfs.h"
 #include "kit/kit.h"
 
 typedef struct seen {
@@ -130,5 +131,96 @@ TEST(foreign_and_newer_files_are_refused)
     fwrite("\0\0\0\x63", 1, 4, f);
     fclose(f);
     ASSERT_FAILS(arka_manifest_open(path_of("d.db"), &m, &err), ARKA_INPUT, "version 99");
+    /* Tables, but no version of ours: somebody else's. */
+    sqlite3 *theirs;
+    assert_int_equal(sqlite3_open(path_of("f.db"), &theirs), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(theirs, "CREATE TABLE t(x)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(theirs);
+    ASSERT_FAILS(arka_manifest_open(path_of("f.db"), &m, &err), ARKA_INPUT, "another program");
     ASSERT_FAILS(arka_manifest_open(path_of("no/such/dir/e.db"), &m, &err), ARKA_IO, "opening");
+}
+
+TEST(damage_is_named_as_such)
+{
+    arka_error err = {0};
+    arka_manifest *m;
+    int64_t db;
+    ASSERT_OK(arka_manifest_open(path_of("g.db"), &m, &err));
+    ASSERT_OK(arka_manifest_add_database(m, ARKA_SLICE("default"), 5, &db, &err));
+    arka_manifest_close(m);
+    FILE *f = fopen(path_of("g.db"), "r+");
+    fseek(f, 4096, SEEK_SET); /* the second page; the first has the schema */
+    for (int i = 0; i < 4096; i++)
+        fputc(0xa5, f);
+    fclose(f);
+    ASSERT_OK(arka_manifest_open(path_of("g.db"), &m, &err));
+    seen s = {0};
+    arka_manifest_reader reader = {&s, on_database, on_table, on_field, on_file};
+    ASSERT_FAILS(arka_manifest_read(m, &reader, &err), ARKA_CORRUPT,
+                 "g.db: reading: database disk");
+    arka_manifest_close(m);
+}
+
+TEST(an_owner_that_is_not_there_is_our_fault)
+{
+    arka_error err = {0};
+    arka_manifest *m;
+    int64_t table;
+    ASSERT_OK(arka_manifest_open(path_of("h.db"), &m, &err));
+    arka_manifest_field field = {1, 1, 5, false, ARKA_SLICE("time")};
+    ASSERT_FAILS(arka_manifest_add_table(m, 77, ARKA_SLICE("t"), 6, &field, 1, &table, &err),
+                 ARKA_INTERNAL, "FOREIGN KEY");
+    arka_manifest_close(m);
+}
+
+/* A change under a failing disk; true when it took place. */
+static bool try_change(arka_manifest *m, int64_t table, const char *path, arka_status *status)
+{
+    arka_error err = {0};
+    arka_manifest_file files[] = {{arka_slice_of(path), 10, 100, 1, 2, 7, 1}};
+    *status = arka_manifest_add_files(m, table, files, 1, &err);
+    assert_int_equal(*status, err.code);
+    kit_vfs_fail(0, 0, false);
+    bool there;
+    ASSERT_OK(arka_manifest_has_file(m, files[0].path, &there, &err));
+    return there;
+}
+
+TEST(a_failing_disk_changes_nothing_and_passes)
+{
+    arka_error err = {0};
+    arka_manifest *m;
+    int64_t db, table;
+    kit_vfs_install();
+    ASSERT_OK(arka_manifest_open(path_of("i.db"), &m, &err));
+    ASSERT_OK(arka_manifest_add_database(m, ARKA_SLICE("default"), 5, &db, &err));
+    arka_manifest_field field = {1, 1, 5, false, ARKA_SLICE("time")};
+    ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("t"), 6, &field, 1, &table, &err));
+    static const int CALLS[] = {KIT_VFS_WRITE, KIT_VFS_SYNC};
+    int n_files = 0;
+    for (int c = 0; c < 2; c++)
+        for (int for_good = 0; for_good < 2; for_good++)
+            for (long n = 1;; n++) {
+                char path[64];
+                snprintf(path, sizeof path, "file-%d-%d-%ld", c, for_good, n);
+                arka_status status;
+                kit_vfs_fail(n, CALLS[c], for_good);
+                bool there = try_change(m, table, path, &status), struck = kit_vfs_failed();
+                assert_int_equal(there, status == ARKA_OK);
+                assert_true(there || status == ARKA_IO);
+                n_files += there;
+                if (!there) { /* the same again, on a good disk */
+                    assert_true(try_change(m, table, path, &status));
+                    n_files++;
+                }
+                if (!struck)
+                    break;
+            }
+    arka_manifest_close(m);
+    ASSERT_OK(arka_manifest_open(path_of("i.db"), &m, &err));
+    seen s = {0};
+    arka_manifest_reader reader = {&s, on_database, on_table, on_field, on_file};
+    ASSERT_OK(arka_manifest_read(m, &reader, &err));
+    assert_int_equal(s.files, n_files);
+    arka_manifest_close(m);
 }

@@ -46,11 +46,12 @@ static inline void kit_os_fail(kit_os_fault fault)
 {
     atomic_store(&kit_os_left, 0);
     kit_os_script = fault;
-    atomic_store(&kit_os_hit, false);
+    if (fault.n > 0)
+        atomic_store(&kit_os_hit, false);
     atomic_store(&kit_os_left, fault.n);
 }
 
-/** Has the script come to the failure? */
+/** Has the last script with an n come to its failure? */
 static inline bool kit_os_failed(void)
 {
     return atomic_load(&kit_os_hit);
