@@ -13,7 +13,7 @@ void arka_engine_options_default(arka_engine_options *options)
         .codec = ARKA_CODEC_SNAPPY,
         .flush_rows = 50000,
         .flush_age_ms = 5000,
-        .flush_bytes = INT64_C(512) << 20,
+        .flush_bytes = INT64_C(256) << 20,
         .flush_interval_ms = 1000,
         .hot_limit_bytes = (size_t)2 << 30,
     };

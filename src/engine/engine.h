@@ -28,7 +28,8 @@ typedef struct arka_engine_options {
     int codec_level;      /* 0: the codec's default */
     int64_t flush_rows;   /* a table is flushed when it has as many hot rows … */
     int64_t flush_age_ms; /* … or its oldest is that old … */
-    int64_t flush_bytes;  /* … or as many hot bytes; bytes do not wait for the interval below */
+    /* … or as many hot bytes, which do not wait for the interval below; and what one flush takes */
+    int64_t flush_bytes;
     int64_t flush_interval_ms; /* rows and age flush one table at most this often */
     size_t hot_limit_bytes;    /* of all tables; writes beyond it are ARKA_BUSY */
     void (*on_event)(void *context, const arka_event *event); /* from any thread; NULL: none */

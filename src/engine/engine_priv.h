@@ -19,6 +19,8 @@ struct arka_engine {
         ddl; /* DDL: creation of databases and tables, changes of schemas; held over the manifest */
     atomic_uint_fast64_t catalog_version;
     atomic_bool closing;
+    /* Flushes that may have left unsynced directories, and how many of them a later sync covered. */
+    atomic_uint unsynced, covered;
     atomic_int writers; /* inside arka_engine_write; close waits for them on flush_done */
 
     arka_mutex flush_lock; /* FLUSH: below */
@@ -65,8 +67,9 @@ ARKA_MUST_USE arka_status arka_engine__make_fit(arka_engine *engine, arka_databa
 ARKA_MUST_USE arka_status arka_engine__set_orphans_aside(arka_engine *engine, arka_error *err);
 
 /* flush.c: one table's hot rows to files. */
+/** The oldest flush_bytes of them, or all; *out_rows: how many went, 0 when there were none. */
 ARKA_MUST_USE arka_status arka_engine__flush_table(arka_engine *engine, arka_table *table,
-                                                   bool *out_had_rows, arka_error *err);
+                                                   int64_t *out_rows, arka_error *err);
 
 /* flusher.c: when, and by which thread. */
 ARKA_MUST_USE arka_status arka_engine__start_flusher(arka_engine *engine, arka_error *err);

@@ -337,3 +337,78 @@ TEST(no_row_is_hidden_or_doubled_while_flushes_run)
     assert_int_equal(rows_now(c.engine), WRITERS * BATCHES * ROWS);
     ASSERT_OK(arka_engine_close(c.engine, &err));
 }
+
+/* ---- a backfill: many hours in one flush ---- */
+
+static atomic_int n_file_syncs, n_fs_syncs, fail_fs_sync;
+
+static int counting_fdatasync(int fd)
+{
+    atomic_fetch_add(&n_file_syncs, 1);
+    return fdatasync(fd);
+}
+
+static int counting_syncfs(int fd)
+{
+    atomic_fetch_add(&n_fs_syncs, 1);
+    return atomic_load(&fail_fs_sync) ? (errno = EIO, -1) : syncfs(fd);
+}
+
+TEST(a_flush_of_many_hours_syncs_the_file_system_not_each_file)
+{
+    enum { HOURS = 3000 };
+    arka_error err = {0};
+    arka_engine *e;
+    arka_engine_options o = kit_engine_options("backfill");
+    arka_os os = arka_os_real;
+    os.fdatasync = counting_fdatasync;
+    os.syncfs = counting_syncfs;
+    o.os = &os;
+    int64_t n;
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    ASSERT_OK(kit_write(e, "default", "m", kit_rows(T0, HOUR, HOURS), &err));
+    atomic_store(&fail_fs_sync, 1);
+    ASSERT_FAILS(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err), ARKA_IO,
+                 "syncing the file system");
+    atomic_store(&fail_fs_sync, 0);
+    atomic_store(&n_fs_syncs, 0);
+    ASSERT_OK(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err));
+    assert_int_equal(atomic_load(&n_fs_syncs), 2);
+    assert_int_equal(atomic_load(&n_file_syncs), 0);
+    arka_snapshot *s = kit_snapshot(e, "default", "m");
+    assert_int_equal(s->n_files, HOURS);
+    assert_int_equal(kit_snapshot_rows(s), HOURS);
+    arka_snapshot_unref(s);
+    ASSERT_OK(kit_write(e, "default", "m", kit_rows(T0, 1, 10), &err));
+    ASSERT_OK(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err));
+    assert_int_equal(atomic_load(&n_file_syncs), 1); /* and few by themselves again */
+    ASSERT_OK(arka_engine_close(e, &err));
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    arka_engine_stats stats;
+    arka_engine_get_stats(e, &stats);
+    assert_int_equal(stats.files, HOURS + 1);
+    assert_int_equal(stats.orphans, 0); /* the failed flush left nothing */
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
+TEST(one_flush_takes_no_more_than_its_share)
+{
+    enum { MANY = 600 }; /* three slices */
+    arka_error err = {0};
+    arka_engine *e;
+    arka_engine_options o = kit_engine_options("share");
+    o.flush_bytes = 1; /* one slice at a time */
+    int64_t n;
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    for (int i = 0; i < MANY; i++)
+        ASSERT_OK(kit_write(e, "default", "m", kit_rows(T0 + i, 1, 1), &err));
+    ASSERT_OK(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err));
+    arka_snapshot *s = kit_snapshot(e, "default", "m");
+    assert_int_equal(s->n_hot_rows, 0);
+    assert_int_equal(kit_snapshot_rows(s), MANY);
+    assert_in_range(s->n_files, 3, MANY);
+    for (int64_t i = 0; i < s->n_files; i++)
+        assert_in_range(s->files[i]->n_rows, 1, 256);
+    arka_snapshot_unref(s);
+    ASSERT_OK(arka_engine_close(e, &err));
+}

@@ -5,6 +5,12 @@
 #include "base/civil.h"
 #include "engine/engine_priv.h"
 
+/*
+ * Up to so many files are synced one by one, with their directories; above it, twice the whole file
+ * system. A backfill of 10,000 hours by single syncs takes a minute, by two of the others a second.
+ */
+enum { SYNC_ONE_BY_ONE = 4 };
+
 typedef struct flush {
     arka_engine *engine;
     arka_table *table;
@@ -14,6 +20,9 @@ typedef struct flush {
     arka_parquet_field *fields;
     ARKA_VEC(arka_data_file *) files;     /* published, one reference each */
     ARKA_VEC(arka_manifest_file) entries; /* the same; paths in the arena */
+    int64_t n_parts;                      /* files that there will be */
+    bool one_by_one;
+    unsigned unsynced; /* the engine's count at the start */
     int64_t now_us;
     arka_arena arena;
 } flush;
@@ -73,17 +82,22 @@ static arka_status write_to_file(void *context, const void *bytes, size_t n, ark
     return arka_file_append(context, bytes, n, err);
 }
 
-/* Write to a temporary name beside the final one, sync, rename: a reader sees all of it or nothing.
- */
+static char *temporary(flush *f, const char *path)
+{
+    return arka_arena_printf(&f->arena, "%s.tmp", path);
+}
+
+/* To a temporary name beside the final one. */
 static arka_status write_file(flush *f, const char *path, const arka_spans *part,
                               arka_parquet_stats *stats, arka_error *err)
 {
     const arka_engine_options *o = &f->engine->options;
-    char *tmp = arka_arena_printf(&f->arena, "%s.tmp", path);
+    char *tmp = temporary(f, path);
     char *dir = arka_arena_strndup(&f->arena, path, (size_t)(strrchr(path, '/') - path));
     if (tmp == NULL || dir == NULL)
         return arka_fail_nomem(err, "a path", strlen(path));
-    ARKA_TRY(arka_dir_make(o->os, dir, err));
+    ARKA_TRY(f->one_by_one ? arka_dir_make(o->os, dir, err)
+                           : arka_dir_make_unsynced(o->os, dir, err));
     ARKA_AUTO(arka_file) file = NULL;
     ARKA_TRY(arka_file_create(o->os, tmp, &file, err));
     arka_parquet_options options = {
@@ -92,9 +106,9 @@ static arka_status write_file(flush *f, const char *path, const arka_spans *part
     ARKA_TRY(arka_parquet_write(f->fields, f->snapshot->schema->n_fields, f->batches,
                                 (size_t)f->snapshot->n_hot_batches, f->columns, part, &options,
                                 sink, stats, err));
-    ARKA_TRY(arka_file_sync(file, err));
-    ARKA_TRY(arka_file_close(arka_take(file), err));
-    return arka_file_publish(o->os, tmp, path, err);
+    if (f->one_by_one)
+        ARKA_TRY(arka_file_sync(file, err));
+    return arka_file_close(arka_take(file), err);
 }
 
 static arka_status flush_hour(void *context, int64_t hour_us, const arka_spans *part,
@@ -110,8 +124,12 @@ static arka_status flush_hour(void *context, int64_t hour_us, const arka_spans *
     ARKA_TRY(write_file(f, path, part, &stats, err));
     int32_t version = f->snapshot->schema->version;
     arka_data_file *file;
-    ARKA_TRY(arka_data_file_new(path, stats.n_rows, stats.n_bytes, stats.time_min, stats.time_max,
-                                version, &file, err));
+    arka_status status = arka_data_file_new(path, stats.n_rows, stats.n_bytes, stats.time_min,
+                                            stats.time_max, version, &file, err);
+    if (status != ARKA_OK) {
+        ARKA_IGNORE(arka_file_remove(f->engine->options.os, temporary(f, path), NULL));
+        return status;
+    }
     f->files.items[f->files.n++] = file;
     f->entries.items[f->entries.n++] = (arka_manifest_file){.path = arka_slice_of(relative),
                                                             .n_rows = stats.n_rows,
@@ -123,12 +141,33 @@ static arka_status flush_hour(void *context, int64_t hour_us, const arka_spans *
     return ARKA_OK;
 }
 
-/* Files that were written but not committed: nobody knows them, so they go. */
+/* The bytes of every file are durable before any has its name, the names before the manifest has them. */
+static arka_status publish_files(flush *f, arka_error *err)
+{
+    const arka_os *os = f->engine->options.os;
+    if (!f->one_by_one)
+        ARKA_TRY(arka_fs_sync(os, f->engine->base_path, err));
+    for (size_t i = 0; i < f->files.n; i++) {
+        const char *path = f->files.items[i]->path, *tmp = temporary(f, path);
+        if (tmp == NULL)
+            return arka_fail_nomem(err, "a path", strlen(path));
+        ARKA_TRY(f->one_by_one ? arka_file_publish(os, tmp, path, err)
+                               : arka_file_rename(os, tmp, path, err));
+    }
+    if (!f->one_by_one)
+        ARKA_TRY(arka_fs_sync(os, f->engine->base_path, err));
+    return ARKA_OK;
+}
+
+/* Files that were written but not committed: nobody knows them, so they go, under either name. */
 static void remove_files(flush *f)
 {
-    for (size_t i = 0; i < f->files.n; i++)
-        ARKA_IGNORE(arka_file_remove(f->engine->options.os, f->files.items[i]->path,
-                                     NULL)); /* else the next start sets it aside */
+    for (size_t i = 0; i < f->files.n; i++) {
+        const char *path = f->files.items[i]->path, *tmp = temporary(f, path);
+        /* what cannot be removed the next start sets aside */
+        if (arka_file_remove(f->engine->options.os, path, NULL) != ARKA_OK && tmp != NULL)
+            ARKA_IGNORE(arka_file_remove(f->engine->options.os, tmp, NULL));
+    }
 }
 
 /* The manifest, then the table. When the commit's outcome is unknown the manifest itself is asked.
@@ -156,15 +195,33 @@ static arka_status commit(flush *f, arka_error *err)
     return ARKA_OK;
 }
 
+static arka_status count_part(void *context, int64_t hour_us, const arka_spans *part,
+                              arka_error *err)
+{
+    ((flush *)context)->n_parts++;
+    return ARKA_OK;
+}
+
+static arka_status write_files(flush *f, arka_error *err)
+{
+    ARKA_AUTO_VALUE(arka_spans) spans = {0};
+    ARKA_TRY(arka_sort_by_time(f->batches, (size_t)f->snapshot->n_hot_batches, &spans, err));
+    ARKA_TRY(arka_spans_partition(f->batches, &spans, ARKA_US_PER_HOUR, count_part, f, err));
+    f->one_by_one = f->n_parts <= SYNC_ONE_BY_ONE &&
+                    f->unsynced == atomic_load(&f->engine->covered);
+    ARKA_TRY(arka_spans_partition(f->batches, &spans, ARKA_US_PER_HOUR, flush_hour, f, err));
+    return publish_files(f, err);
+}
+
 static arka_status flush_snapshot(flush *f, arka_error *err)
 {
-    arka_spans spans = {0};
-    arka_status status = lay_out(f, err);
-    if (status == ARKA_OK)
-        status = arka_sort_by_time(f->batches, (size_t)f->snapshot->n_hot_batches, &spans, err);
-    if (status == ARKA_OK)
-        status = arka_spans_partition(f->batches, &spans, ARKA_US_PER_HOUR, flush_hour, f, err);
-    arka_spans_fini(&spans);
+    ARKA_TRY(lay_out(f, err));
+    arka_status status = write_files(f, err);
+    /* Directories made without a sync look like synced ones to whoever finds them. */
+    if (!f->one_by_one && status != ARKA_OK)
+        atomic_fetch_add(&f->engine->unsynced, 1);
+    else if (!f->one_by_one)
+        atomic_store(&f->engine->covered, f->unsynced);
     if (status == ARKA_OK)
         status = commit(f, err);
     if (status != ARKA_OK)
@@ -197,17 +254,18 @@ static void report(flush *f, arka_status status, int64_t ns, const arka_error *e
         (long long)f->snapshot->n_hot_rows, f->files.n, (long long)bytes, (double)ns / 1e6);
 }
 
-arka_status arka_engine__flush_table(arka_engine *engine, arka_table *table, bool *out_had_rows,
+arka_status arka_engine__flush_table(arka_engine *engine, arka_table *table, int64_t *out_rows,
                                      arka_error *err)
 {
     arka_error own = {0};
     ARKA_AUTO(arka_snapshot) snapshot = NULL;
-    ARKA_TRY(arka_table_begin_flush(table, &snapshot, err));
-    *out_had_rows = snapshot != NULL;
+    ARKA_TRY(arka_table_begin_flush(table, engine->options.flush_bytes, &snapshot, err));
+    *out_rows = snapshot != NULL ? snapshot->n_hot_rows : 0;
     if (snapshot == NULL)
         return ARKA_OK;
     arka_mono start = arka_mono_now();
-    flush f = {.engine = engine, .table = table, .snapshot = snapshot, .now_us = arka_wall_us()};
+    flush f = {.engine = engine, .table = table, .snapshot = snapshot, .unsynced = atomic_load(&engine->unsynced),
+               .now_us = arka_wall_us()};
     arka_status status = flush_snapshot(&f, &own);
     if (status == ARKA_OK) {
         ARKA_COUNT(engine, hot_rows, -snapshot->n_hot_rows);

@@ -41,12 +41,28 @@ static void release(arka_engine *e, const arka_table *table)
     arka_mutex_unlock(&e->flush_lock);
 }
 
-static arka_status flush_one(arka_engine *e, arka_table *table, bool *had_rows, arka_error *err)
+/* At least the n_rows oldest; 0 is what one flush takes. *flushed: how many went. */
+static arka_status flush_one(arka_engine *e, arka_table *table, int64_t n_rows, int64_t *flushed,
+                             arka_error *err)
 {
     ARKA_TRY(claim(e, table, err));
-    arka_status status = arka_engine__flush_table(e, table, had_rows, err);
+    arka_status status;
+    int64_t n;
+    *flushed = 0;
+    do {
+        status = arka_engine__flush_table(e, table, &n, err);
+        *flushed += status == ARKA_OK ? n : 0;
+    } while (status == ARKA_OK && n > 0 && *flushed < n_rows);
     release(e, table);
     return status;
+}
+
+/* What is hot now; what comes meanwhile need not wait for this. */
+static arka_status flush_all(arka_engine *e, arka_table *table, int64_t *flushed, arka_error *err)
+{
+    arka_table_gauges g;
+    arka_table_get_gauges(table, &g);
+    return flush_one(e, table, g.hot_rows, flushed, err);
 }
 
 arka_status arka_engine_flush(arka_engine *engine, arka_slice database, arka_slice table,
@@ -60,12 +76,12 @@ arka_status arka_engine_flush(arka_engine *engine, arka_slice database, arka_sli
     bool found = table.len == 0;
     int64_t n = 0;
     for (size_t i = 0; status == ARKA_OK && i < tables.n; i++) {
-        bool had_rows = false;
+        int64_t flushed = 0;
         if (table.len > 0 && !arka_name_eq(arka_slice_of(arka_table_name(tables.items[i])), table))
             continue;
         found = true;
-        status = flush_one(engine, tables.items[i], &had_rows, err);
-        n += had_rows;
+        status = flush_all(engine, tables.items[i], &flushed, err);
+        n += flushed > 0;
     }
     arka_vec_fini(&tables);
     if (status == ARKA_OK && !found)
@@ -110,10 +126,10 @@ static bool is_due(const arka_engine *e, const arka_table_gauges *g)
 
 static void flush_and_go_on(arka_engine *e, arka_table *table)
 {
-    bool had_rows;
+    int64_t flushed;
     arka_error err = {0};
     /* It has been reported as an event and counted; the rows stay and the next look tries again. */
-    ARKA_IGNORE(flush_one(e, table, &had_rows, &err));
+    ARKA_IGNORE(flush_one(e, table, 0, &flushed, &err));
 }
 
 static void flush_due(arka_engine *e, const arka_table_list *tables)

@@ -28,6 +28,7 @@ const arka_os arka_os_real = {
     .unlink = unlink,
     .mkdir = mkdir,
     .rmdir = rmdir,
+    .syncfs = syncfs,
 };
 
 struct arka_file {
@@ -148,8 +149,7 @@ static arka_status sync_dir_of(const arka_os *os, const char *path, arka_error *
 
 arka_status arka_file_publish(const arka_os *os, const char *from, const char *to, arka_error *err)
 {
-    if (os->rename(from, to) != 0)
-        return fail_io(err, "renaming to", to);
+    ARKA_TRY(arka_file_rename(os, from, to, err));
     return sync_dir_of(os, to, err);
 }
 
@@ -176,24 +176,56 @@ static arka_status check_dir(const char *path, arka_error *err)
     return fail_io(err, "making directory", path);
 }
 
-arka_status arka_dir_make(const arka_os *os, const char *path, arka_error *err)
+/* One level, whose parent is there (else errno is ENOENT and the status ARKA_NOTFOUND). */
+static arka_status make_one(const arka_os *os, const char *path, bool sync, arka_error *err)
 {
     if (os->mkdir(path, 0755) == 0)
-        return sync_new_dir(os, path, err);
-    if (errno == EEXIST)
-        return check_dir(path, err);
-    const char *slash = strrchr(path, '/');
-    if (errno != ENOENT || slash == NULL || slash == path)
-        return fail_io(err, "making directory", path);
-    char *parent = arka_strndup(path, (size_t)(slash - path));
-    if (parent == NULL)
-        return arka_fail_nomem(err, "a path", strlen(path));
-    arka_status status = arka_dir_make(os, parent, err);
-    arka_free(parent);
-    ARKA_TRY(status);
-    if (os->mkdir(path, 0755) == 0)
-        return sync_new_dir(os, path, err);
+        return sync ? sync_new_dir(os, path, err) : ARKA_OK;
     return errno == EEXIST ? check_dir(path, err) : fail_io(err, "making directory", path);
+}
+
+static arka_status make_dir(const arka_os *os, const char *path, bool sync, arka_error *err)
+{
+    arka_error first = {0};
+    arka_status status = make_one(os, path, sync, &first);
+    const char *slash = strrchr(path, '/');
+    if (status == ARKA_NOTFOUND && slash != NULL && slash != path) {
+        char *parent = arka_strndup(path, (size_t)(slash - path));
+        if (parent == NULL)
+            return arka_fail_nomem(err, "a path", strlen(path));
+        status = make_dir(os, parent, sync, err);
+        arka_free(parent);
+        return status == ARKA_OK ? make_one(os, path, sync, err) : status;
+    }
+    if (status != ARKA_OK && err != NULL && err->code == ARKA_OK)
+        *err = first;
+    return status;
+}
+
+arka_status arka_dir_make(const arka_os *os, const char *path, arka_error *err)
+{
+    return make_dir(os, path, true, err);
+}
+
+arka_status arka_dir_make_unsynced(const arka_os *os, const char *path, arka_error *err)
+{
+    return make_dir(os, path, false, err);
+}
+
+arka_status arka_file_rename(const arka_os *os, const char *from, const char *to, arka_error *err)
+{
+    return os->rename(from, to) == 0 ? ARKA_OK : fail_io(err, "renaming to", to);
+}
+
+arka_status arka_fs_sync(const arka_os *os, const char *path, arka_error *err)
+{
+    int fd = os->open(path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd < 0)
+        return fail_io(err, "opening", path);
+    arka_status status = os->syncfs(fd) == 0 ? ARKA_OK
+                                             : fail_io(err, "syncing the file system of", path);
+    ARKA_IGNORE(os->close(fd)); /* read-only */
+    return status;
 }
 
 typedef struct walk {

@@ -27,6 +27,7 @@ typedef struct arka_os {
     int (*unlink)(const char *path);
     int (*mkdir)(const char *path, mode_t mode);
     int (*rmdir)(const char *path);
+    int (*syncfs)(int fd);
 } arka_os;
 
 /** The calls as they are. */
@@ -62,6 +63,14 @@ ARKA_MUST_USE arka_status arka_file_remove(const arka_os *os, const char *path, 
  * fine.
  */
 ARKA_MUST_USE arka_status arka_dir_make(const arka_os *os, const char *path, arka_error *err);
+/** The same without any sync: for many at once, before arka_fs_sync. */
+ARKA_MUST_USE arka_status arka_dir_make_unsynced(const arka_os *os, const char *path,
+                                                 arka_error *err);
+/** rename alone: durable only after arka_fs_sync. */
+ARKA_MUST_USE arka_status arka_file_rename(const arka_os *os, const char *from, const char *to,
+                                           arka_error *err);
+/** Everything that was written to the file system of `path`, names included, is on its disk. */
+ARKA_MUST_USE arka_status arka_fs_sync(const arka_os *os, const char *path, arka_error *err);
 /**
  * Every regular file below `path`, depth first, by its path relative to `path`. Stops when `each`
  * fails. A missing directory has no files. Symbolic links are not followed.

@@ -6,6 +6,7 @@ arka_status arka_hot_slice_new(arka_hot_slice **out, arka_error *err)
     if (slice == NULL)
         return arka_fail_nomem(err, "a slice", sizeof *slice);
     slice->n = 0;
+    slice->since = arka_mono_now();
     slice->n_rows = slice->n_bytes = 0;
     arka_ref_init(&slice->ref);
     *out = slice;

@@ -7,6 +7,7 @@
 #define ARKA_TABLE_SLICES_H
 
 #include "base/vec.h"
+#include "os/clock.h"
 #include "table/layout.h"
 #include "table/snapshot.h"
 
@@ -14,7 +15,8 @@ enum { ARKA_SLICE_BATCHES = 256 };
 
 typedef struct arka_hot_slice {
     arka_ref ref;
-    int n; /* under the table's lock */
+    int n;           /* under the table's lock */
+    arka_mono since; /* when its first batch came */
     int64_t n_rows, n_bytes;
     arka_hot_batch items[ARKA_SLICE_BATCHES];
 } arka_hot_slice;

@@ -19,7 +19,7 @@ struct arka_table {
     ARKA_VEC(arka_hot_slice *) hot;
     bool open;
     int64_t hot_rows, hot_bytes;
-    arka_mono hot_since, unflushed_since, last_flush;
+    arka_mono last_flush;
     ARKA_VEC(arka_data_file *) files; /* in order of arrival */
     int64_t file_bytes, file_rows;
 };
@@ -177,13 +177,8 @@ static arka_status append_locked(arka_table *table, arka_admitted *a, arka_error
 
 arka_status arka_table_append(arka_table *table, arka_admitted *take_admitted, arka_error *err)
 {
-    arka_mono now = arka_mono_now();
     arka_mutex_lock(&table->lock);
     arka_status status = append_locked(table, take_admitted, err);
-    if (status == ARKA_OK && table->hot_since.ns == 0)
-        table->hot_since = now;
-    if (status == ARKA_OK && table->unflushed_since.ns == 0)
-        table->unflushed_since = now;
     arka_mutex_unlock(&table->lock);
     if (status == ARKA_OK)
         *take_admitted = (arka_admitted){0};
@@ -197,7 +192,8 @@ void arka_table_get_gauges(arka_table *table, arka_table_gauges *out)
     arka_mutex_lock(&table->lock);
     *out = (arka_table_gauges){.hot_rows = table->hot_rows,
                                .hot_bytes = table->hot_bytes,
-                               .hot_since = table->hot_since,
+                               .hot_since = table->hot.n ? table->hot.items[0]->since
+                                                         : (arka_mono){0},
                                .last_flush = table->last_flush,
                                .n_files = (int64_t)table->files.n,
                                .file_bytes = table->file_bytes,
@@ -208,13 +204,17 @@ void arka_table_get_gauges(arka_table *table, arka_table_gauges *out)
 /* ---- snapshots ---- */
 
 /* Under the lock: references only; the flat array is made outside. */
-static bool collect_locked(arka_table *table, bool with_files, arka_slice_list *slices,
-                           arka_data_file ***files, int64_t *n_files)
+static bool collect_hot_locked(const arka_table *table, int64_t max_bytes, arka_slice_list *slices)
 {
-    for (size_t i = 0; i < table->hot.n; i++)
+    for (size_t i = 0; i < table->hot.n && slices->n_bytes < max_bytes; i++)
         if (!arka_slice_list_add(slices, table->hot.items[i]))
             return false;
-    if (!with_files || table->files.n == 0)
+    return true;
+}
+
+static bool collect_files_locked(const arka_table *table, arka_data_file ***files, int64_t *n_files)
+{
+    if (table->files.n == 0)
         return true;
     *files = arka_malloc(table->files.n * sizeof **files);
     if (*files == NULL)
@@ -245,8 +245,9 @@ static bool flatten(arka_snapshot *s)
     return true;
 }
 
-static arka_status take_snapshot(arka_table *table, bool for_flush, arka_snapshot **out,
-                                 arka_error *err)
+/* With max_bytes of hot batches and no files for a flush, with all of both for a query. */
+static arka_status take_snapshot(arka_table *table, bool for_flush, int64_t max_bytes,
+                                 arka_snapshot **out, arka_error *err)
 {
     ARKA_AUTO(arka_snapshot) s = arka_calloc(1, sizeof *s);
     if (s == NULL || (s->slices = arka_calloc(1, sizeof *s->slices)) == NULL)
@@ -254,12 +255,12 @@ static arka_status take_snapshot(arka_table *table, bool for_flush, arka_snapsho
     arka_ref_init(&s->ref);
     arka_data_file **files = NULL;
     arka_mutex_lock(&table->lock);
-    bool ok = collect_locked(table, !for_flush, s->slices, &files, &s->n_files);
+    bool ok = collect_hot_locked(table, max_bytes, s->slices) &&
+              (for_flush || collect_files_locked(table, &files, &s->n_files));
     s->schema = arka_schema_ref(table->schema);
     if (ok && for_flush) {
-        table->open = false;
+        table->open &= s->slices->slices.n < table->hot.n; /* the last slice is not among them */
         table->last_flush = arka_mono_now();
-        table->unflushed_since = (arka_mono){0};
     }
     arka_mutex_unlock(&table->lock);
     s->files = files;
@@ -271,7 +272,7 @@ static arka_status take_snapshot(arka_table *table, bool for_flush, arka_snapsho
 
 arka_status arka_table_snapshot(arka_table *table, arka_snapshot **out, arka_error *err)
 {
-    return take_snapshot(table, false, out, err);
+    return take_snapshot(table, false, INT64_MAX, out, err);
 }
 
 void arka_snapshot_unref(arka_snapshot *s)
@@ -291,12 +292,13 @@ void arka_snapshot_unref(arka_snapshot *s)
 
 /* ---- flush ---- */
 
-arka_status arka_table_begin_flush(arka_table *table, arka_snapshot **out, arka_error *err)
+arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes, arka_snapshot **out,
+                                   arka_error *err)
 {
     arka_table_gauges gauges;
     arka_table_get_gauges(table, &gauges);
     *out = NULL;
-    return gauges.hot_rows == 0 ? ARKA_OK : take_snapshot(table, true, out, err);
+    return gauges.hot_rows == 0 ? ARKA_OK : take_snapshot(table, true, max_bytes, out, err);
 }
 
 arka_status arka_table_reserve_files(arka_table *table, size_t n_files, arka_error *err)
@@ -330,7 +332,6 @@ void arka_table_end_flush(arka_table *table, const arka_snapshot *flushed,
     table->hot.n -= n_slices;
     table->hot_rows -= flushed->slices->n_rows;
     table->hot_bytes -= flushed->slices->n_bytes;
-    table->hot_since = table->unflushed_since;
     arka_mutex_unlock(&table->lock);
     /* The table's own references; the snapshot has others, so nothing is freed under the lock. */
     for (size_t i = 0; i < n_slices; i++)

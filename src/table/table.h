@@ -56,11 +56,12 @@ void arka_table_get_gauges(arka_table *table, arka_table_gauges *out);
 /* ---- flush: one at a time a table (the engine sees to it) ---- */
 
 /**
- * What there is to flush: all hot batches that are visible now, as a snapshot without files. NULL
- * when there are none. They stay visible until arka_table_end_flush.
+ * What to flush next: the oldest hot batches, slice by slice, until they have max_bytes or there
+ * are no more, as a snapshot without files. NULL when there are none. They stay visible until
+ * arka_table_end_flush.
  */
-ARKA_MUST_USE arka_status arka_table_begin_flush(arka_table *table, arka_snapshot **out,
-                                                 arka_error *err);
+ARKA_MUST_USE arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes,
+                                                 arka_snapshot **out, arka_error *err);
 /** Make room for n_files more, so that end_flush cannot fail. ARKA_NOMEM. */
 ARKA_MUST_USE arka_status arka_table_reserve_files(arka_table *table, size_t n_files,
                                                    arka_error *err);
