@@ -26,7 +26,8 @@ typedef struct arka_result_end {
 
 typedef struct arka_encoder arka_encoder;
 
-/** `format` and options as in sql.h. ARKA_NOMEM, or ARKA_INPUT for a type the format cannot hold. */
+/** `format` and options as in sql.h. ARKA_NOMEM, or ARKA_INPUT for a type the format cannot hold.
+ */
 ARKA_MUST_USE arka_status arka_encoder_new(arka_format format, const arka_encode_options *options,
                                            const arka_result_shape *shape, arka_encoder **out,
                                            arka_error *err);
