@@ -1,6 +1,6 @@
 /*
- * CSV as docs/api.md has it (RFC 4180): a line of names, CRLF, quotes only where they are needed,
- * nulls empty, times and nested values as in JSON.
+ * CSV as docs/formats/results.md has it (RFC 4180): a line of names, CRLF, quotes only where they
+ * are needed, nulls empty, times and nested values as in JSON.
  */
 #include "base/utf8.h"
 #include "sql/encode_priv.h"

@@ -1,5 +1,5 @@
 /*
- * The JSON envelope of docs/api.md:
+ * The JSON envelope of docs/formats/results.md:
  *
  *     {"success":true,"columns":[…],"data":[[…],…],"row_count":n,"execution_time_ms":x,
  *      "timestamp":"…Z","error":null}

@@ -1,5 +1,5 @@
 /*
- * The envelope of docs/api.md as one MessagePack map:
+ * The envelope of docs/formats/results.md as one MessagePack map:
  *
  *     {success, columns: [name…], types: [word…], data: [[value…] per column], row_count,
  *      execution_time_ms, timestamp, error}
