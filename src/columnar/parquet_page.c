@@ -41,7 +41,9 @@ arka_status arka_pager__new(arka_codec codec, int level, arka_parquet_sink sink,
         pager->zstd = ZSTD_createCCtx();
         ok = pager->zstd != NULL;
     } else if (codec == ARKA_CODEC_GZIP) {
-        pager->level = level != 0 ? level : GZIP_LEVEL;
+        pager->level = level <= 0                   ? GZIP_LEVEL
+                       : level > Z_BEST_COMPRESSION ? Z_BEST_COMPRESSION
+                                                    : level;
         /* 16 added to the window's size asks for a gzip member instead of a zlib stream. */
         ok = pager->gzip_open = deflateInit2(&pager->gzip, pager->level, Z_DEFLATED, 15 + 16, 8,
                                              Z_DEFAULT_STRATEGY) == Z_OK;

@@ -594,6 +594,41 @@ TEST(a_text_over_256_bytes_is_no_bound)
     }
 }
 
+TEST(a_text_larger_than_a_page_is_a_page_of_its_own)
+{
+    enum { LARGE = 3000000 };
+    static const spec s = {"s", ARKA_VARCHAR, FEW, 0, 0, 0, false};
+    char *large = malloc(LARGE);
+    memset(large, 'x', LARGE);
+    arka_slice texts[] = {{large, LARGE}, ARKA_SLICE("small"), {large, LARGE}, {large, LARGE - 1}};
+    table t;
+    table_make(&t, &s, 1, 1, 4, IN_TURN);
+    put_texts(&t, texts, 4);
+    for (size_t c = 0; c < sizeof codecs / sizeof *codecs; c++) {
+        pqr_file *file = table_open(&t, codecs[c], 0);
+        check_rows(&t, file);
+        assert_int_equal(pqr_read(file, "s").n_pages, 4);
+        pqr_close(file);
+    }
+    table_drop(&t);
+    free(large);
+}
+
+TEST(levels_out_of_range_are_brought_into_it)
+{
+    arka_error err = {0};
+    table t;
+    table_make(&t, mixed, N_MIXED, 1, 500, IN_TURN);
+    for (int level = -100; level <= 100; level += 50) {
+        ASSERT_OK(table_write(&t, &(arka_parquet_options){ARKA_CODEC_GZIP, level, 0, NULL}, &err));
+        ASSERT_OK(table_write(&t, &(arka_parquet_options){ARKA_CODEC_ZSTD, level, 0, NULL}, &err));
+        pqr_file *file = pqr_open(t.file.data, t.file.len);
+        check_rows(&t, file);
+        pqr_close(file);
+    }
+    table_drop(&t);
+}
+
 TEST(no_rows_make_a_file_without_row_groups)
 {
     arka_error err = {0};
