@@ -2,6 +2,7 @@
 
 #include "columnar/rows.h"
 #include "kit/kit.h"
+#include "os/clock.h"
 
 typedef enum kind { INT, FLT, TXT, BLN } kind;
 
@@ -118,4 +119,57 @@ TEST(a_refusal_shows_the_first_value)
                  "column 'v' is DOUBLE, the new values are VARCHAR ('warm'), first in row 1");
     arka_schema_unref(s);
     arka_batch_unref(b);
+}
+
+/* n columns "<first letter><i>", all BIGINT. */
+static arka_batch *wide_batch(char letter, int n)
+{
+    arka_error err = {0};
+    arka_rows *rows;
+    arka_batch *b;
+    ASSERT_OK(arka_rows_new(false, &rows, &err));
+    for (int i = 0; i < n; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%c%04d", letter, i);
+        int c = arka_rows_column(rows, arka_slice_of(name), false, ARKA_TYPE_NONE, -1, &err);
+        assert_int_equal(arka_rows_put_i64(rows, c, i), ARKA_PUT_OK);
+    }
+    assert_true(arka_rows_end(rows, 1));
+    ASSERT_OK(arka_rows_seal(rows, &b, &err));
+    return b;
+}
+
+TEST(wide_tables_take_wide_batches_up_to_the_limit)
+{
+    enum { WIDE = 4500 };
+    static arka_type casts[ARKA_MAX_FIELDS + 2];
+    arka_error err = {0};
+    arka_batch *a = wide_batch('a', WIDE), *upper = wide_batch('A', WIDE),
+               *b = wide_batch('b', WIDE), *c = wide_batch('c', ARKA_MAX_FIELDS - 1 - 2 * WIDE),
+               *d = wide_batch('d', 1);
+    arka_schema *one, *two, *three, *none;
+    int n;
+    int64_t start = arka_cpu_thread_ns();
+    ASSERT_OK(arka_schema_fit(NULL, a, &one, casts, &n, &err));
+    ASSERT_OK(arka_schema_fit(one, b, &two, casts, &n, &err));
+    ASSERT_OK(arka_schema_fit(two, c, &three, casts, &n, &err));
+    ASSERT_OK(arka_schema_fit(three, upper, &none, casts, &n, &err)); /* the same to SQL */
+    /* Some ten thousand look-ups, not some ten thousand times ten thousand comparisons. */
+    assert_in_range(arka_cpu_thread_ns() - start, 0, 250000000);
+    assert_null(none);
+    assert_int_equal(n, 0);
+    assert_int_equal(three->n_fields, ARKA_MAX_FIELDS);
+    for (int i = 0; i < three->n_fields; i++)
+        assert_int_equal(arka_schema_find(three, three->fields[i].name), i);
+    assert_int_equal(arka_schema_find(three, ARKA_SLICE("a9999")), -1);
+    ASSERT_FAILS(arka_schema_fit(three, d, &none, casts, &n, &err), ARKA_LIMIT,
+                 "would have 10001 columns, at most 10000");
+    arka_schema_unref(one);
+    arka_schema_unref(two);
+    arka_schema_unref(three);
+    arka_batch_unref(a);
+    arka_batch_unref(upper);
+    arka_batch_unref(b);
+    arka_batch_unref(c);
+    arka_batch_unref(d);
 }
