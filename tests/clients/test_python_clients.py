@@ -52,9 +52,9 @@ def test_influxdb_v1_gzip(arc_module):
 
 def test_influxdb_v1_sees_a_partial_write(v1, arc_module):
     from influxdb.exceptions import InfluxDBClientError
-    v1.write(["partial v=1 1"], {"db": "v1"}, 204, "line")
+    v1.write(["partial v=1 1000"], {"db": "v1"}, 204, "line")
     with pytest.raises(InfluxDBClientError, match="partial write") as e:
-        v1.write(["partial v=2 2", "partial v=", "partial v=3 3"], {"db": "v1"}, 204, "line")
+        v1.write(["partial v=2 2000", "partial v=", "partial v=3 3000"], {"db": "v1"}, 204, "line")
     assert e.value.code == 400
     assert arc_module.query("SELECT sum(v) FROM partial", database="v1")["data"] == [[6.0]]
 
@@ -113,9 +113,9 @@ def filled(arc_module):
 
 
 def arrow(arc, sql):
-    answer = arc.post("/api/v1/query/arrow", {"sql": sql}, {"x-arc-database": "py"})
-    assert answer.status == 200, answer.body
-    assert answer.headers["content-type"] == "application/vnd.apache.arrow.stream"
+    answer = arc.query_raw(sql, "py", "/api/v1/query/arrow")
+    assert answer.status == 200, answer
+    assert answer.headers["Content-Type"] == "application/vnd.apache.arrow.stream"
     return answer.body
 
 
@@ -157,9 +157,8 @@ def test_pandas_reads(filled):
 
 
 def test_dictionaries_and_compression_on_request(filled):
-    body = filled.post("/api/v1/query/arrow", {"sql": SELECT},
-                       {"x-arc-database": "py", "x-arc-arrow-dictionary": "true",
-                        "x-arc-arrow-compression": "zstd"}).body
+    body = filled.query_raw(SELECT, "py", "/api/v1/query/arrow",
+                            {"x-arc-arrow-dictionary": "true", "x-arc-arrow-compression": "zstd"}).body
     assert len(body) < len(arrow(filled, SELECT)) / 2
     table = pyarrow.ipc.open_stream(body).read_all()
     assert pyarrow.types.is_dictionary(table.schema.field("host").type)

@@ -60,8 +60,8 @@ def test_telegraf_output(arc_module, tmp_path, output):
     config.write_text(CONFIG.format(file=tmp_path / "metrics.lp",
                                     output=OUTPUTS[output].format(url=arc.url, db=db)))
     # --once gathers the file, writes every batch, and exits with an error if an output refused one
-    run = subprocess.run([os.environ["TELEGRAF"], "--config", str(config), "--once"], capture_output=True,
-                         text=True, timeout=120)
+    run = subprocess.run([os.environ["TELEGRAF"], "--strict-env-handling", "--config", str(config), "--once"],
+                         capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     assert " E! " not in run.stderr and " W! " not in run.stderr, run.stderr
 
