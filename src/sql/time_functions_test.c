@@ -238,8 +238,7 @@ TEST(constants_give_what_duckdb_gives)
         "time_bucket(INTERVAL '1 hour', TIMESTAMPTZ '2026-01-05 10:11:12+00')",
         "date_trunc(NULL, t)",
         "date_trunc('week', TIMESTAMPTZ '2026-01-05 10:11:12+00')",
-        "date_trunc('month', CASE WHEN date_trunc('year', t) = TIMESTAMPTZ '2001-01-01' THEN t "
-        "END)",
+        "date_trunc('month', CASE WHEN date_trunc('year', t) > TIMESTAMPTZ 'epoch' THEN t END)",
     };
     side sides[2] = {side_open(false), side_open(true)};
     fill(sides, 3000);
