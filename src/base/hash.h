@@ -5,6 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/**
+ * The hash under `seed` and the process's own seed, so that nobody outside can choose keys that
+ * collide: it differs from process to process and stays the same within one. Any thread.
+ */
 uint64_t arka_hash(const void *bytes, size_t n, uint64_t seed);
+
+/**
+ * Set the process's seed (0 until then: repeatable, for tests). Once, before anything is hashed.
+ */
+void arka_hash_set_seed(uint64_t seed);
 
 #endif
