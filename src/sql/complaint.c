@@ -22,7 +22,7 @@ size_t arka_text_user_at(const arka_text *text, size_t sql_at)
 
 static bool inside_character(arka_slice text, size_t at)
 {
-    return at < text.len && ((unsigned char) text.data[at] & 0xc0) == 0x80;
+    return at < text.len && ((unsigned char)text.data[at] & 0xc0) == 0x80;
 }
 
 /* "\n\nLINE 3: …the line…\n            ^" into out[SNIPPET]; its length. */
@@ -47,13 +47,13 @@ static size_t write_snippet(char *out, arka_slice text, size_t at)
         while (to < end && inside_character(text, to))
             to--;
     }
-    size_t n = (size_t) snprintf(out, SNIPPET, "\n\nLINE %d: %s", line, from > start ? "..." : "");
+    size_t n = (size_t)snprintf(out, SNIPPET, "\n\nLINE %d: %s", line, from > start ? "..." : "");
     size_t caret = n - 2;
     for (size_t i = from; i < to; i++) {
-        out[n++] = (unsigned char) text.data[i] < ' ' ? ' ' : text.data[i];
+        out[n++] = (unsigned char)text.data[i] < ' ' ? ' ' : text.data[i];
         caret += i < at && !inside_character(text, i);
     }
-    n += (size_t) snprintf(out + n, SNIPPET - n, "%s\n", to < end ? "..." : "");
+    n += (size_t)snprintf(out + n, SNIPPET - n, "%s\n", to < end ? "..." : "");
     memset(out + n, ' ', caret);
     n += caret;
     out[n++] = '^';
@@ -85,7 +85,7 @@ arka_status arka_complain(arka_error *err, arka_status code, const arka_text *te
     if (text != NULL && at <= text->user.len)
         n = write_snippet(snippet, text->user, at);
     shorten(sentence, sizeof err->msg - 1 - n);
-    return arka_fail(err, code, "%s%.*s", sentence, (int) n, snippet);
+    return arka_fail(err, code, "%s%.*s", sentence, (int)n, snippet);
 }
 
 static arka_status status_of(arka_slice kind)
@@ -94,9 +94,12 @@ static arka_status status_of(arka_slice kind)
         const char *kind;
         arka_status status;
     } KINDS[] = {
-        {"INTERRUPT", ARKA_CANCELLED}, {"Permission", ARKA_FORBIDDEN},
-        {"Out of Memory", ARKA_LIMIT}, {"IO", ARKA_IO},
-        {"FATAL", ARKA_INTERNAL},      {"INTERNAL", ARKA_INTERNAL},
+        {"INTERRUPT", ARKA_CANCELLED},
+        {"Permission", ARKA_FORBIDDEN},
+        {"Out of Memory", ARKA_LIMIT},
+        {"IO", ARKA_IO},
+        {"FATAL", ARKA_INTERNAL},
+        {"INTERNAL", ARKA_INTERNAL},
         {"TransactionContext", ARKA_INTERNAL},
     };
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
@@ -118,12 +121,12 @@ arka_status arka_complain_duckdb(arka_error *err, const arka_text *text, size_t 
         int64_t position = arka_tree_i64(tree, "position", -1);
         size_t at = position < 0 || text == NULL
                         ? ARKA_TEXT_NOWHERE
-                        : arka_text_user_at(text, offset + (size_t) position);
+                        : arka_text_user_at(text, offset + (size_t)position);
         status = arka_complain(err, status_of(kind), text, at, "%s Error: %s", kind.data,
                                arka_tree_text(tree, "exception_message").data);
     } else {
         const char *colon = message ? strstr(message, " Error:") : NULL;
-        arka_slice kind = {message, colon ? (size_t) (colon - message) : 0};
+        arka_slice kind = {message, colon ? (size_t)(colon - message) : 0};
         status = arka_complain(err, colon ? status_of(kind) : ARKA_INTERNAL, text,
                                ARKA_TEXT_NOWHERE, "%s", message ? message : "DuckDB failed");
     }

@@ -1,6 +1,6 @@
-/* arc_files(database, table): the files of the pinned snapshot that can hold wanted rows, for read_parquet.
- * arc_schema(signature): read_parquet's `schema`, MAP {field id: {name, type, default_value}}.
- * DuckDB calls both while it binds a view, in the session of the query. */
+/* arc_files(database, table): the files of the pinned snapshot that can hold wanted rows, for
+ * read_parquet. arc_schema(signature): read_parquet's `schema`, MAP {field id: {name, type,
+ * default_value}}. DuckDB calls both while it binds a view, in the session of the query. */
 #include <stdlib.h>
 
 #include "sql/signature.h"
@@ -8,7 +8,7 @@
 
 static arka_slice text_at(duckdb_vector vector, idx_t row)
 {
-    duckdb_string_t *s = (duckdb_string_t *) duckdb_vector_get_data(vector) + row;
+    duckdb_string_t *s = (duckdb_string_t *)duckdb_vector_get_data(vector) + row;
     return (arka_slice){duckdb_string_t_data(s), duckdb_string_t_length(*s)};
 }
 
@@ -35,7 +35,7 @@ static void bind_files(duckdb_bind_info info)
 
 static int by_time(const void *a, const void *b)
 {
-    const arka_data_file *x = *(arka_data_file *const *) a, *y = *(arka_data_file *const *) b;
+    const arka_data_file *x = *(arka_data_file *const *)a, *y = *(arka_data_file *const *)b;
     return (x->time_min > y->time_min) - (x->time_min < y->time_min);
 }
 
@@ -49,7 +49,7 @@ static int64_t choose_files(const arka_pin *pin, arka_data_file **files)
         if (f->time_max >= pin->time_min && f->time_min <= pin->time_max)
             files[n++] = f;
     }
-    qsort(files, (size_t) n, sizeof(arka_data_file *), by_time);
+    qsort(files, (size_t)n, sizeof(arka_data_file *), by_time);
     for (int64_t i = 0; pin->newest_first && i < n / 2; i++) {
         arka_data_file *f = files[i];
         files[i] = files[n - 1 - i];
@@ -58,15 +58,16 @@ static int64_t choose_files(const arka_pin *pin, arka_data_file **files)
     return n;
 }
 
-/* Appends the paths to `list`, which has `size` so far; the new size, or 0 when there is no room. */
+/* Appends the paths to `list`, which has `size` so far; the new size, or 0 when there is no room.
+ */
 static idx_t put_paths(duckdb_vector list, idx_t size, const arka_session *s, const arka_pin *pin)
 {
     arka_data_file **files =
-        arka_malloc(((size_t) pin->snapshot->n_files + 1) * sizeof(arka_data_file *));
+        arka_malloc(((size_t)pin->snapshot->n_files + 1) * sizeof(arka_data_file *));
     if (files == NULL)
         return 0;
     int64_t n = choose_files(pin, files);
-    bool room = duckdb_list_vector_reserve(list, size + (idx_t) n + 1) == DuckDBSuccess;
+    bool room = duckdb_list_vector_reserve(list, size + (idx_t)n + 1) == DuckDBSuccess;
     duckdb_vector child = duckdb_list_vector_get_child(list);
     for (int64_t i = 0; i < n && room; i++)
         duckdb_vector_assign_string_element(child, size++, files[i]->path);
@@ -118,7 +119,7 @@ static void call_schema(duckdb_function_info info, duckdb_data_chunk input, duck
             duckdb_vector pair = duckdb_list_vector_get_child(output);
             duckdb_vector value = duckdb_struct_vector_get_child(pair, 1);
             duckdb_vector unset = duckdb_struct_vector_get_child(value, 2);
-            ((int32_t *) duckdb_vector_get_data(duckdb_struct_vector_get_child(pair, 0)))[size] = id;
+            ((int32_t *)duckdb_vector_get_data(duckdb_struct_vector_get_child(pair, 0)))[size] = id;
             duckdb_vector_assign_string_element_len(duckdb_struct_vector_get_child(value, 0), size,
                                                     name.data, name.len);
             duckdb_vector_assign_string_element(duckdb_struct_vector_get_child(value, 1), size,
@@ -177,6 +178,6 @@ arka_status arka_files_register(arka_sql *sql, duckdb_connection connection, ark
     duckdb_scalar_function_set_extra_info(files, sql, NULL);
     duckdb_scalar_function_set_bind(files, bind_files);
     ARKA_TRY(register_one(connection, files, "arc_files", 2, paths, call_files, err));
-    return register_one(connection, duckdb_create_scalar_function(), "arc_schema", 1,
-                        schema_type(), call_schema, err);
+    return register_one(connection, duckdb_create_scalar_function(), "arc_schema", 1, schema_type(),
+                        call_schema, err);
 }

@@ -19,8 +19,8 @@ static bool to_lower(arka_slice name, char *lower)
     if (name.len >= MAX_NAME)
         return false;
     for (size_t i = 0; i < name.len; i++)
-        lower[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char) (name.data[i] | 32)
-                                                              : name.data[i];
+        lower[i] =
+            name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] | 32) : name.data[i];
     lower[name.len] = 0;
     return true;
 }

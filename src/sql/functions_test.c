@@ -46,8 +46,7 @@ TEST(every_function_of_the_library_is_in_a_list)
                      DuckDBSuccess);
     int n = 0, unknown = 0;
     for (duckdb_data_chunk chunk; (chunk = duckdb_fetch_chunk(result)) != NULL;) {
-        duckdb_string_t *names =
-            duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
+        duckdb_string_t *names = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
         for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++, n++) {
             arka_slice name = {duckdb_string_t_data(&names[i]), duckdb_string_t_length(names[i])};
             if (!arka_function_allowed(name) && !arka_function_denied(name)) {

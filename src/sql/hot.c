@@ -1,7 +1,7 @@
 /*
  * arc_hot(database, table, signature): the hot batches of the pinned snapshot as a table, its first
- * column (ARKA_NO_COLUMN) without any value: where a query wants rows and no columns, as count(*), DuckDB
- * asks for the first, and gets it for nothing.
+ * column (ARKA_NO_COLUMN) without any value: where a query wants rows and no columns, as count(*),
+ * DuckDB asks for the first, and gets it for nothing.
  *
  * The rows are dealt out in units of UNIT_ROWS, taken from a counter by as many threads as DuckDB
  * sends; each call fills one chunk from as many batches as it takes. Text is handed over by pointer
@@ -58,7 +58,7 @@ static hot_table *make_table(const arka_pin *pin, arka_slice signature)
     int n = 0;
     while (arka_signature_next(&rest, &type, &name))
         n++;
-    hot_table *t = arka_malloc(sizeof *t + (size_t) n * sizeof *t->types);
+    hot_table *t = arka_malloc(sizeof *t + (size_t)n * sizeof *t->types);
     if (t == NULL)
         return NULL;
     *t = (hot_table){arka_snapshot_ref(pin->snapshot), pin->time_min, pin->time_max,
@@ -118,17 +118,18 @@ static void bind_hot(duckdb_bind_info info)
         duckdb_destroy_value(&v);
     }
     arka_slice signature = arka_slice_of(arguments[2]);
-    arka_pin *pin = s ? arka_session_pin(s, arka_slice_of(arguments[0]), arka_slice_of(arguments[1]))
-                      : NULL;
+    arka_pin *pin =
+        s ? arka_session_pin(s, arka_slice_of(arguments[0]), arka_slice_of(arguments[1])) : NULL;
     hot_table *t = pin ? make_table(pin, signature) : NULL;
     if (t == NULL) {
-        duckdb_bind_set_error(info, pin ? "arc_hot: out of memory" : "arc_hot: the table is not pinned");
+        duckdb_bind_set_error(info,
+                              pin ? "arc_hot: out of memory" : "arc_hot: the table is not pinned");
     } else {
         duckdb_bind_set_bind_data(info, t, free_table);
         if (!batches_fit(t))
             duckdb_bind_set_error(info, "arc_hot: the view is older than the table");
         add_columns(info, signature);
-        duckdb_bind_set_cardinality(info, (idx_t) count_wanted_rows(t), true);
+        duckdb_bind_set_cardinality(info, (idx_t)count_wanted_rows(t), true);
     }
     for (int i = 0; i < 3; i++)
         duckdb_free(arguments[i]);
@@ -144,7 +145,7 @@ typedef struct hot_scan {
     const hot_table *table;
     atomic_int_fast64_t next_unit;
     int64_t n_units;
-    place *starts;  /* n_units + 1; the last is behind the end */
+    place *starts; /* n_units + 1; the last is behind the end */
     idx_t n_columns;
     int *fields; /* per column of the chunk; -1: the one without values */
 } hot_scan;
@@ -196,7 +197,7 @@ static void init_hot(duckdb_init_info info)
         s->table = t;
         s->n_columns = duckdb_init_get_column_count(info);
         s->n_units = cut_units(t, NULL);
-        s->starts = arka_calloc((size_t) s->n_units + 1, sizeof *s->starts);
+        s->starts = arka_calloc((size_t)s->n_units + 1, sizeof *s->starts);
         s->fields = arka_calloc(s->n_columns + 1, sizeof *s->fields);
     }
     if (s == NULL || s->starts == NULL || s->fields == NULL) {
@@ -208,10 +209,10 @@ static void init_hot(duckdb_init_info info)
     cut_units(t, s->starts);
     for (idx_t i = 0; i < s->n_columns; i++) {
         idx_t column = duckdb_init_get_column_index(info, i);
-        s->fields[i] = column <= (idx_t) t->n_fields ? (int) column - 1 : -1;
+        s->fields[i] = column <= (idx_t)t->n_fields ? (int)column - 1 : -1;
     }
     duckdb_init_set_init_data(info, s, free_scan);
-    duckdb_init_set_max_threads(info, s->n_units > 0 ? (idx_t) s->n_units : 1);
+    duckdb_init_set_max_threads(info, s->n_units > 0 ? (idx_t)s->n_units : 1);
 }
 
 static void init_reader(duckdb_init_info info)
@@ -225,12 +226,13 @@ static void init_reader(duckdb_init_info info)
 
 /* ---- scan ---- */
 
-/* Clears the bits at .. at + n of a validity mask that are 0 in `bits` from `from` on; NULL: all. */
+/* Clears the bits at .. at + n of a validity mask that are 0 in `bits` from `from` on; NULL: all.
+ */
 static void clear_valid(uint64_t *mask, idx_t at, const uint8_t *bits, int64_t from, int64_t n)
 {
     for (int64_t i = 0; i < n;) {
-        idx_t to = at + (idx_t) i;
-        int shift = (int) (to % 64), m = (int) (n - i < 64 - shift ? n - i : 64 - shift);
+        idx_t to = at + (idx_t)i;
+        int shift = (int)(to % 64), m = (int)(n - i < 64 - shift ? n - i : 64 - shift);
         uint64_t all = m == 64 ? ~UINT64_C(0) : (UINT64_C(1) << m) - 1;
         uint64_t null = bits ? ~arka_bits_load(bits, from + i, m) & all : all;
         mask[to / 64] &= ~(null << shift);
@@ -246,10 +248,10 @@ static void put_nulls(duckdb_vector out, idx_t at, const uint8_t *bits, int64_t 
 
 static void put_text(duckdb_string_t *to, const arka_column *c, int64_t from, int64_t n)
 {
-    const int32_t *offsets = (const int32_t *) c->values + from;
+    const int32_t *offsets = (const int32_t *)c->values + from;
     for (int64_t i = 0; i < n; i++) {
         const char *text = c->bytes + offsets[i];
-        uint32_t len = (uint32_t) (offsets[i + 1] - offsets[i]);
+        uint32_t len = (uint32_t)(offsets[i + 1] - offsets[i]);
         duckdb_string_t s = {0};
         if (len <= sizeof s.value.inlined.inlined) {
             s.value.inlined.length = len;
@@ -257,7 +259,7 @@ static void put_text(duckdb_string_t *to, const arka_column *c, int64_t from, in
         } else {
             s.value.pointer.length = len;
             memcpy(s.value.pointer.prefix, text, sizeof s.value.pointer.prefix);
-            s.value.pointer.ptr = (char *) (uintptr_t) text; /* DuckDB does not write through it */
+            s.value.pointer.ptr = (char *)(uintptr_t)text; /* DuckDB does not write through it */
         }
         to[i] = s;
     }
@@ -269,22 +271,22 @@ static void put_values(void *data, idx_t at, arka_type type, const arka_column *
     switch (type) {
     case ARKA_BOOLEAN:
         for (int64_t i = 0; i < n; i++)
-            ((bool *) data)[at + (idx_t) i] = arka_bit(c->values, from + i);
+            ((bool *)data)[at + (idx_t)i] = arka_bit(c->values, from + i);
         break;
     case ARKA_VARCHAR:
-        put_text((duckdb_string_t *) data + at, c, from, n);
+        put_text((duckdb_string_t *)data + at, c, from, n);
         break;
     case ARKA_DOUBLE:
         if (c->type == ARKA_BIGINT) {
             for (int64_t i = 0; i < n; i++)
-                ((double *) data)[at + (idx_t) i] = (double) arka_column_i64(c)[from + i];
+                ((double *)data)[at + (idx_t)i] = (double)arka_column_i64(c)[from + i];
             break;
         }
-        memcpy((double *) data + at, arka_column_f64(c) + from, (size_t) n * sizeof(double));
+        memcpy((double *)data + at, arka_column_f64(c) + from, (size_t)n * sizeof(double));
         break;
     case ARKA_BIGINT:
     case ARKA_TIMESTAMPTZ:
-        memcpy((int64_t *) data + at, arka_column_i64(c) + from, (size_t) n * sizeof(int64_t));
+        memcpy((int64_t *)data + at, arka_column_i64(c) + from, (size_t)n * sizeof(int64_t));
         break;
     case ARKA_TYPE_NONE:
         break;
@@ -296,7 +298,7 @@ static void put_missing(duckdb_vector out, idx_t at, arka_type type, int64_t n)
     size_t width = type == ARKA_VARCHAR   ? sizeof(duckdb_string_t)
                    : type == ARKA_BOOLEAN ? sizeof(bool)
                                           : arka_type_width(type);
-    memset((char *) duckdb_vector_get_data(out) + at * width, 0, (size_t) n * width);
+    memset((char *)duckdb_vector_get_data(out) + at * width, 0, (size_t)n * width);
     put_nulls(out, at, NULL, 0, n);
 }
 
@@ -349,13 +351,13 @@ static void scan_hot(duckdb_function_info info, duckdb_data_chunk chunk)
 {
     hot_scan *s = duckdb_function_get_init_data(info);
     hot_reader *r = duckdb_function_get_local_init_data(info);
-    int64_t size = (int64_t) duckdb_vector_size(), n = 0, m;
+    int64_t size = (int64_t)duckdb_vector_size(), n = 0, m;
     place from;
     while (n < size && (m = next_rows(s, r, size - n, &from)) > 0) {
-        put_rows(s, chunk, (idx_t) n, from, m);
+        put_rows(s, chunk, (idx_t)n, from, m);
         n += m;
     }
-    duckdb_data_chunk_set_size(chunk, (idx_t) n);
+    duckdb_data_chunk_set_size(chunk, (idx_t)n);
 }
 
 arka_status arka_hot_register(arka_sql *sql, duckdb_connection connection, arka_error *err)

@@ -1,5 +1,5 @@
-/* From a text to an inspection: leading keywords, the schema name "default", DuckDB's parser. The walk
- * over its tree is in walk.c. */
+/* From a text to an inspection: leading keywords, the schema name "default", DuckDB's parser. The
+ * walk over its tree is in walk.c. */
 #include "sql/inspect.h"
 
 #include "base/buf.h"
@@ -68,7 +68,7 @@ static arka_status serialize(duckdb_connection connection, const char *sql, arka
     arka_status status = ARKA_OK;
     arka_buf_text(&call, "SELECT json_serialize_sql('");
     for (const char *quote; (quote = strchr(sql, '\'')) != NULL; sql = quote + 1) {
-        arka_buf_append(&call, sql, (size_t) (quote - sql));
+        arka_buf_append(&call, sql, (size_t)(quote - sql));
         arka_buf_text(&call, "''");
     }
     arka_buf_text(&call, sql);
@@ -110,7 +110,7 @@ arka_status arka_parse_sql(duckdb_connection connection, const arka_text *text, 
             return arka_complain(err, ARKA_FORBIDDEN, text, ARKA_TEXT_NOWHERE, "%s", ONLY);
         return arka_complain(err, ARKA_INPUT, text,
                              position < 0 ? ARKA_TEXT_NOWHERE
-                                          : arka_text_user_at(text, offset + (size_t) position),
+                                          : arka_text_user_at(text, offset + (size_t)position),
                              "Parser Error: %s", arka_tree_text(tree, "error_message").data);
     }
     const arka_tree *statement = arka_tree_first(tree, "statements");
@@ -122,8 +122,9 @@ arka_status arka_parse_sql(duckdb_connection connection, const arka_text *text, 
         return arka_complain(err, ARKA_INPUT, text, ARKA_TEXT_NOWHERE,
                              "parameters ('?', '$1') have no values here");
     *out_node = arka_tree_get(statement, "node");
-    return *out_node ? ARKA_OK
-                     : arka_fail(err, ARKA_INTERNAL, "DuckDB's parser gave a statement without a node");
+    return *out_node
+               ? ARKA_OK
+               : arka_fail(err, ARKA_INTERNAL, "DuckDB's parser gave a statement without a node");
 }
 
 /* ---- SHOW and EXPLAIN, which json_serialize_sql has no tree for ---- */
@@ -218,10 +219,9 @@ arka_status arka_inspect(duckdb_connection connection, arka_slice text, arka_ins
     size_t valid = arka_utf8_check(text.data, text.len);
     const char *nul = memchr(text.data, 0, text.len);
     if (valid < text.len || nul != NULL)
-        return arka_fail(err, ARKA_INPUT, "the statement is not UTF-8 text: byte %zu",
-                         nul != NULL && (size_t) (nul - text.data) < valid
-                             ? (size_t) (nul - text.data)
-                             : valid);
+        return arka_fail(
+            err, ARKA_INPUT, "the statement is not UTF-8 text: byte %zu",
+            nul != NULL && (size_t)(nul - text.data) < valid ? (size_t)(nul - text.data) : valid);
     ARKA_AUTO(arka_inspection) i = arka_calloc(1, sizeof *i);
     if (i == NULL)
         return arka_fail_nomem(err, "a statement", sizeof *i);

@@ -1,8 +1,8 @@
 /**
- * What a statement is and touches, by DuckDB's own parser, before DuckDB binds it. Everything that is
- * not known to be harmless is refused: kinds of statements, tables and expressions by list, functions
- * by list (functions.h). Names of tables are collected, not looked up: the result depends on the text
- * alone and is shared by all queries of it. Private to sql/.
+ * What a statement is and touches, by DuckDB's own parser, before DuckDB binds it. Everything that
+ * is not known to be harmless is refused: kinds of statements, tables and expressions by list,
+ * functions by list (functions.h). Names of tables are collected, not looked up: the result depends
+ * on the text alone and is shared by all queries of it. Private to sql/.
  */
 #ifndef ARKA_SQL_INSPECT_H
 #define ARKA_SQL_INSPECT_H
@@ -39,7 +39,7 @@ typedef struct arka_inspection {
     size_t show_at;
     arka_table_use *uses;
     size_t n_uses, cap_uses;
-    bool information_schema;  /* names one of information_schema's views */
+    bool information_schema; /* names one of information_schema's views */
     size_t information_at;
 } arka_inspection;
 

@@ -7,11 +7,11 @@
 
 static bool starts_word(unsigned char c)
 {
-    return (unsigned) (c | 32) - 'a' < 26 || c == '_' || c >= 0x80;
+    return (unsigned)(c | 32) - 'a' < 26 || c == '_' || c >= 0x80;
 }
 static bool is_digit(unsigned char c)
 {
-    return (unsigned) c - '0' < 10;
+    return (unsigned)c - '0' < 10;
 }
 static bool goes_on_word(unsigned char c)
 {
@@ -20,7 +20,7 @@ static bool goes_on_word(unsigned char c)
 
 static unsigned char byte_at(const arka_lexer *l, size_t at)
 {
-    return at < l->text.len ? (unsigned char) l->text.data[at] : 0;
+    return at < l->text.len ? (unsigned char)l->text.data[at] : 0;
 }
 
 /* Past blanks and comments; false when a comment never ends. */
@@ -60,7 +60,7 @@ static size_t quoted_end(const arka_lexer *l, size_t at, bool backslashes)
         if (backslashes && l->text.data[i] == '\\')
             i++;
         else if (l->text.data[i] == quote) {
-            if (byte_at(l, i + 1) != (unsigned char) quote)
+            if (byte_at(l, i + 1) != (unsigned char)quote)
                 return i + 1;
             i++;
         }
@@ -82,7 +82,7 @@ static size_t dollar_end(const arka_lexer *l, size_t at, size_t length)
 {
     const char *body = l->text.data + at + length;
     const char *close = memmem(body, l->text.len - at - length, l->text.data + at, length);
-    return close ? (size_t) (close - l->text.data) + length : NEVER;
+    return close ? (size_t)(close - l->text.data) + length : NEVER;
 }
 
 static arka_token token(arka_lexer *l, arka_token_kind kind, size_t from, size_t end)

@@ -12,8 +12,8 @@ static void check(const char *text, const char *expected)
         arka_token t = arka_lexer_next(&lexer);
         if (t.kind == ARKA_TOKEN_END)
             break;
-        n += (size_t) snprintf(got + n, sizeof got - n, "%s%c%zu-%zu", n ? " " : "", KINDS[t.kind],
-                               t.at, t.at + t.text.len);
+        n += (size_t)snprintf(got + n, sizeof got - n, "%s%c%zu-%zu", n ? " " : "", KINDS[t.kind],
+                              t.at, t.at + t.text.len);
         assert_ptr_equal(t.text.data, text + t.at);
     }
     got[n] = 0;

@@ -1,5 +1,5 @@
-/* arc_databases() and arc_tables(database): what SHOW DATABASES and SHOW TABLES select from, so that
- * their answers take the way of every other query. */
+/* arc_databases() and arc_tables(database): what SHOW DATABASES and SHOW TABLES select from, so
+ * that their answers take the way of every other query. */
 #include <math.h>
 
 #include "base/mem.h"
@@ -32,7 +32,8 @@ static arka_status add_row(list *l, row r, arka_error *err)
                : arka_fail_nomem(err, "a list of tables", sizeof r);
 }
 
-/* Databases that begin with '_' are the service's own: queried by those who know them, not shown. */
+/* Databases that begin with '_' are the service's own: queried by those who know them, not shown.
+ */
 static arka_status add_database(void *context, const arka_database_info *info, arka_error *err)
 {
     list *l = context;
@@ -44,7 +45,7 @@ static arka_status add_database(void *context, const arka_database_info *info, a
 static arka_status add_table(void *context, const arka_table_info *info, arka_error *err)
 {
     list *l = context;
-    double megabytes = round((double) info->file_bytes / 1048576 * 1e6) / 1e6;
+    double megabytes = round((double)info->file_bytes / 1048576 * 1e6) / 1e6;
     row r = {arka_arena_printf(&l->arena, "%s", info->database),
              arka_arena_printf(&l->arena, "%s", info->name),
              arka_arena_printf(&l->arena, "%s/%s", info->database, info->name), info->n_files,
@@ -128,8 +129,8 @@ static void scan_list(duckdb_function_info info, duckdb_data_chunk chunk)
             continue;
         duckdb_vector_assign_string_element(duckdb_data_chunk_get_vector(chunk, 1), n, r->table);
         duckdb_vector_assign_string_element(duckdb_data_chunk_get_vector(chunk, 2), n, r->path);
-        ((int64_t *) duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 3)))[n] = r->n_files;
-        ((double *) duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 4)))[n] =
+        ((int64_t *)duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 3)))[n] = r->n_files;
+        ((double *)duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 4)))[n] =
             r->megabytes;
     }
     duckdb_data_chunk_set_size(chunk, n);

@@ -9,8 +9,8 @@ enum { PIECE_BYTES = 256 << 10 };
 struct arka_query {
     arka_session *session;
     arka_inspection *inspection;
-    arka_text text;  /* what runs: the inspection's, or ours for SHOW */
-    arka_buf own;    /* bytes of ours */
+    arka_text text; /* what runs: the inspection's, or ours for SHOW */
+    arka_buf own;   /* bytes of ours */
     arka_run run;
     duckdb_data_chunk chunk; /* fetched and not yet encoded */
     arka_encoder *encoder;
@@ -21,21 +21,6 @@ struct arka_query {
     int64_t n_rows;
     arka_mono started;
 };
-
-const char *arka_format_content_type(arka_format format)
-{
-    switch (format) {
-    case ARKA_FORMAT_JSON:
-        return "application/json";
-    case ARKA_FORMAT_ARROW:
-        return "application/vnd.apache.arrow.stream";
-    case ARKA_FORMAT_MSGPACK:
-        return "application/msgpack";
-    case ARKA_FORMAT_CSV:
-        return "text/csv; charset=utf-8";
-    }
-    return "application/octet-stream";
-}
 
 void arka_query_free(arka_query *q)
 {
@@ -111,17 +96,23 @@ static arka_status choose_text(arka_query *q, arka_slice database, bool scoped, 
     return q->text.sql.data ? ARKA_OK : arka_fail_nomem(err, "a statement", q->own.len);
 }
 
+static void tell_start(const arka_query *q, const arka_query_options *options, arka_query *told)
+{
+    if (q->session != NULL && options->on_start != NULL)
+        options->on_start(options->on_start_context, told);
+}
+
 /* A session, inspected and resolved, running. `q` is free'd by the caller whatever happens. */
 static arka_status begin(arka_query *q, arka_sql *sql, const arka_query_options *options,
                          bool count, arka_error *err)
 {
-    arka_slice database =
-        options->database.len > 0 ? options->database : ARKA_SLICE("default");
+    arka_slice database = options->database.len > 0 ? options->database : ARKA_SLICE("default");
     q->started = arka_mono_now();
     ARKA_TRY(arka_session_take(sql, options->deadline, &q->session, err));
+    tell_start(q, options, q);
     ARKA_TRY(arka_session_check(q->session, err));
-    ARKA_TRY(arka_cache_inspect(sql->cache, q->session->connection, options->text, &q->inspection,
-                                err));
+    ARKA_TRY(
+        arka_cache_inspect(sql->cache, q->session->connection, options->text, &q->inspection, err));
     ARKA_TRY(choose_text(q, database, options->scoped, count, err));
     ARKA_TRY(arka_resolve(q->session, q->inspection, database, options->scoped, err));
     return arka_run_start(&q->run, q->session, &q->text, err);
@@ -131,15 +122,14 @@ static arka_status begin(arka_query *q, arka_sql *sql, const arka_query_options 
 
 static arka_status make_encoder(arka_query *q, const arka_query_options *options, arka_error *err)
 {
-    int n = (int) duckdb_column_count(&q->run.result);
-    q->names = arka_calloc((size_t) n + 1, sizeof *q->names);
-    q->types = arka_calloc((size_t) n + 1, sizeof *q->types);
+    int n = (int)duckdb_column_count(&q->run.result);
+    q->names = arka_calloc((size_t)n + 1, sizeof *q->names);
+    q->types = arka_calloc((size_t)n + 1, sizeof *q->types);
     if (q->names == NULL || q->types == NULL)
-        return arka_fail_nomem(err, "a result's columns", (size_t) n * sizeof *q->names);
+        return arka_fail_nomem(err, "a result's columns", (size_t)n * sizeof *q->names);
     for (; q->n_columns < n; q->n_columns++) {
-        q->names[q->n_columns] = duckdb_column_name(&q->run.result, (idx_t) q->n_columns);
-        q->types[q->n_columns] =
-            duckdb_column_logical_type(&q->run.result, (idx_t) q->n_columns);
+        q->names[q->n_columns] = duckdb_column_name(&q->run.result, (idx_t)q->n_columns);
+        q->types[q->n_columns] = duckdb_column_logical_type(&q->run.result, (idx_t)q->n_columns);
     }
     arka_result_shape shape = {n, q->names, q->types};
     return arka_encoder_new(options->format, &options->encode, &shape, &q->encoder, err);
@@ -150,17 +140,26 @@ static arka_query *new_query(void)
     return arka_calloc(1, sizeof(arka_query));
 }
 
+static arka_status start(arka_query *q, arka_sql *sql, const arka_query_options *options,
+                         arka_error *err)
+{
+    ARKA_TRY(begin(q, sql, options, false, err));
+    ARKA_TRY(make_encoder(q, options, err));
+    return arka_run_fetch(&q->run, &q->chunk, err);
+}
+
 arka_status arka_query_start(arka_sql *sql, const arka_query_options *options, arka_query **out,
                              arka_error *err)
 {
     ARKA_AUTO(arka_query) q = new_query();
     if (q == NULL)
         return arka_fail_nomem(err, "a query", sizeof *q);
-    ARKA_TRY(begin(q, sql, options, false, err));
-    ARKA_TRY(make_encoder(q, options, err));
-    ARKA_TRY(arka_run_fetch(&q->run, &q->chunk, err));
-    *out = arka_take(q);
-    return ARKA_OK;
+    arka_status status = start(q, sql, options, err);
+    if (status == ARKA_OK)
+        *out = arka_take(q);
+    else
+        tell_start(q, options, NULL);
+    return status;
 }
 
 arka_status arka_query_next(arka_query *q, arka_buf *out, bool *done, arka_error *err)
@@ -176,7 +175,7 @@ arka_status arka_query_next(arka_query *q, arka_buf *out, bool *done, arka_error
         ARKA_TRY(arka_encoder_begin(q->encoder, out, err));
     q->begun = true;
     while (q->chunk != NULL && out->len - from < PIECE_BYTES) {
-        q->n_rows += (int64_t) duckdb_data_chunk_get_size(q->chunk);
+        q->n_rows += (int64_t)duckdb_data_chunk_get_size(q->chunk);
         ARKA_TRY(arka_encoder_chunk(q->encoder, q->chunk, out, err));
         duckdb_destroy_data_chunk(&q->chunk);
         q->chunk = NULL;
@@ -205,17 +204,25 @@ double arka_query_ms(const arka_query *q)
     return arka_mono_since_ms(q->started);
 }
 
-arka_status arka_query_estimate(arka_sql *sql, const arka_query_options *options,
-                                int64_t *out_rows, arka_error *err)
+static arka_status count_rows(arka_query *q, arka_sql *sql, const arka_query_options *options,
+                              int64_t *out_rows, arka_error *err)
 {
-    ARKA_AUTO(arka_query) q = new_query();
-    if (q == NULL)
-        return arka_fail_nomem(err, "a query", sizeof *q);
     ARKA_TRY(begin(q, sql, options, true, err));
     ARKA_TRY(arka_run_fetch(&q->run, &q->chunk, err));
     if (q->chunk == NULL || duckdb_data_chunk_get_size(q->chunk) != 1)
         return arka_fail(err, ARKA_INTERNAL, "a count without a row");
-    *out_rows = *(int64_t *) duckdb_vector_get_data(duckdb_data_chunk_get_vector(q->chunk, 0));
+    *out_rows = *(int64_t *)duckdb_vector_get_data(duckdb_data_chunk_get_vector(q->chunk, 0));
     q->done = true;
     return ARKA_OK;
+}
+
+arka_status arka_query_estimate(arka_sql *sql, const arka_query_options *options, int64_t *out_rows,
+                                arka_error *err)
+{
+    ARKA_AUTO(arka_query) q = new_query();
+    if (q == NULL)
+        return arka_fail_nomem(err, "a query", sizeof *q);
+    arka_status status = count_rows(q, sql, options, out_rows, err);
+    tell_start(q, options, NULL);
+    return status;
 }

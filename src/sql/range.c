@@ -7,9 +7,10 @@
 #include "columnar/types.h"
 #include "sql/tree.h"
 
-/* DuckDB's now() is the start of its transaction, a little after our clock was read; and clocks step. */
+/* DuckDB's now() is the start of its transaction, a little after our clock was read; and clocks
+ * step. */
 #define NOW_SLACK (60 * ARKA_US_PER_SECOND)
-#define FAR (INT64_MAX / 4) /* terms beyond this are not followed: sums cannot overflow */
+#define FAR       (INT64_MAX / 4) /* terms beyond this are not followed: sums cannot overflow */
 
 /* A value that is known to lie in [lo, hi]: µs since 1970, or relative to now. */
 typedef struct span {
@@ -66,12 +67,31 @@ static bool put_value(arka_buf *sql, const arka_tree *constant)
 
 static bool put_function(arka_buf *sql, const arka_tree *t)
 {
-    static const char *const PURE[] = {
-        "+",           "-",          "*",          "/",           "//",
-        "trunc",       "to_years",   "to_months",  "to_weeks",    "to_days",
-        "to_hours",    "to_minutes", "to_seconds", "to_quarters", "to_milliseconds",
-        "to_microseconds",           "to_timestamp", "make_timestamp", "make_timestamptz",
-        "make_date",   "epoch_ms",   "date_trunc", "time_bucket", "strptime", NULL};
+    static const char *const PURE[] = {"+",
+                                       "-",
+                                       "*",
+                                       "/",
+                                       "//",
+                                       "trunc",
+                                       "to_years",
+                                       "to_months",
+                                       "to_weeks",
+                                       "to_days",
+                                       "to_hours",
+                                       "to_minutes",
+                                       "to_seconds",
+                                       "to_quarters",
+                                       "to_milliseconds",
+                                       "to_microseconds",
+                                       "to_timestamp",
+                                       "make_timestamp",
+                                       "make_timestamptz",
+                                       "make_date",
+                                       "epoch_ms",
+                                       "date_trunc",
+                                       "time_bucket",
+                                       "strptime",
+                                       NULL};
     arka_slice name = arka_tree_text(t, "function_name");
     arka_slice schema = arka_tree_text(t, "schema");
     if (!one_of(name, PURE) || arka_tree_get(t, "filter") != NULL ||
@@ -92,10 +112,12 @@ static bool put_function(arka_buf *sql, const arka_tree *t)
 /* SQL for an expression that has only constants and pure functions of them; false for any other. */
 static bool put_constant(arka_buf *sql, const arka_tree *t)
 {
-    static const char *const TYPES[] = {
-        "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S",
-        "DATE",      "INTERVAL",                 "VARCHAR",      "INTEGER",      "BIGINT",
-        "DOUBLE",    NULL};
+    static const char *const TYPES[] = {"TIMESTAMP",    "TIMESTAMP WITH TIME ZONE",
+                                        "TIMESTAMP_NS", "TIMESTAMP_MS",
+                                        "TIMESTAMP_S",  "DATE",
+                                        "INTERVAL",     "VARCHAR",
+                                        "INTEGER",      "BIGINT",
+                                        "DOUBLE",       NULL};
     if (is_class(t, "CONSTANT"))
         return put_value(sql, t);
     if (is_class(t, "FUNCTION"))
@@ -110,7 +132,8 @@ static bool put_constant(arka_buf *sql, const arka_tree *t)
     return true;
 }
 
-/* Runs SELECT TRY_CAST(t AS type) and copies its one value, of `n_bytes`; false when it has none. */
+/* Runs SELECT TRY_CAST(t AS type) and copies its one value, of `n_bytes`; false when it has none.
+ */
 static bool fold(duckdb_connection connection, const arka_tree *t, const char *type, void *value,
                  size_t n_bytes)
 {
@@ -146,8 +169,7 @@ static bool fold_time(duckdb_connection connection, const arka_tree *t, int64_t 
         arka_tree_is(arka_tree_get(t, "cast_type"), "id", "TIMESTAMP WITH TIME ZONE"))
         literal = arka_tree_get(t, "child");
     arka_slice text = arka_tree_text(arka_tree_get(literal, "value"), "value");
-    if (is_class(literal, "CONSTANT") && text.len > 0 &&
-        arka_parse_time(text.data, text.len, out))
+    if (is_class(literal, "CONSTANT") && text.len > 0 && arka_parse_time(text.data, text.len, out))
         return true; /* the common case, without a query */
     return fold(connection, t, "TIMESTAMP WITH TIME ZONE", out, sizeof *out);
 }
@@ -207,10 +229,10 @@ static span now_truncated(duckdb_connection connection, const arka_tree *t)
         const char *unit;
         int64_t longest;
     } UNITS[] = {
-        {"second", ARKA_US_PER_SECOND},     {"minute", 60 * ARKA_US_PER_SECOND},
-        {"hour", ARKA_US_PER_HOUR},         {"day", ARKA_US_PER_DAY},
-        {"week", 7 * ARKA_US_PER_DAY},      {"month", 31 * ARKA_US_PER_DAY},
-        {"quarter", 92 * ARKA_US_PER_DAY},  {"year", 366 * ARKA_US_PER_DAY},
+        {"second", ARKA_US_PER_SECOND},    {"minute", 60 * ARKA_US_PER_SECOND},
+        {"hour", ARKA_US_PER_HOUR},        {"day", ARKA_US_PER_DAY},
+        {"week", 7 * ARKA_US_PER_DAY},     {"month", 31 * ARKA_US_PER_DAY},
+        {"quarter", 92 * ARKA_US_PER_DAY}, {"year", 366 * ARKA_US_PER_DAY},
     };
     const arka_tree *unit = arka_tree_first(t, "children");
     arka_slice name = arka_tree_text(arka_tree_get(unit, "value"), "value");
@@ -245,8 +267,11 @@ static span now_span(duckdb_connection connection, const arka_tree *t)
     static const char *const NOW_WORDS[] = {"current_timestamp", "localtimestamp", NULL};
     static const char *const DATES[] = {"today", "current_date", NULL};
     const span now = {.known = true, .relative = true, .lo = -NOW_SLACK, .hi = NOW_SLACK};
-    const span today = {.known = true, .relative = true, .date = true,
-                        .lo = -NOW_SLACK - ARKA_US_PER_DAY, .hi = NOW_SLACK};
+    const span today = {.known = true,
+                        .relative = true,
+                        .date = true,
+                        .lo = -NOW_SLACK - ARKA_US_PER_DAY,
+                        .hi = NOW_SLACK};
 
     if (is_class(t, "COLUMN_REF")) {
         const arka_tree *name = arka_tree_first(t, "column_names");

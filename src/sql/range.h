@@ -1,8 +1,8 @@
 /**
- * What a WHERE clause says about the time of a table's rows, as far as it is plain: top-level AND-ed
- * comparisons of the column "time" with constants and with terms of now(). Used to leave out files
- * and hot batches; DuckDB still filters the rows, so a range may be wider than the truth and never
- * narrower. Private to sql/.
+ * What a WHERE clause says about the time of a table's rows, as far as it is plain: top-level
+ * AND-ed comparisons of the column "time" with constants and with terms of now(). Used to leave out
+ * files and hot batches; DuckDB still filters the rows, so a range may be wider than the truth and
+ * never narrower. Private to sql/.
  */
 #ifndef ARKA_SQL_RANGE_H
 #define ARKA_SQL_RANGE_H
@@ -15,7 +15,7 @@
 typedef struct arka_range {
     int64_t min, max;         /* INT64_MIN, INT64_MAX: open */
     int64_t now_min, now_max; /* the same relative to now; INT64_MIN, INT64_MAX: open */
-    bool named_now;           /* an end comes from current_date and its like, which a column can shadow */
+    bool named_now; /* an end comes from current_date and its like, which a column can shadow */
 } arka_range;
 
 #define ARKA_RANGE_ALL ((arka_range){INT64_MIN, INT64_MAX, INT64_MIN, INT64_MAX, false})

@@ -5,8 +5,8 @@
 #include "sql/inspect.h"
 
 #define MINUTE (60 * ARKA_US_PER_SECOND)
-#define HOUR ARKA_US_PER_HOUR
-#define DAY ARKA_US_PER_DAY
+#define HOUR   ARKA_US_PER_HOUR
+#define DAY    ARKA_US_PER_DAY
 
 static duckdb_database database;
 static duckdb_connection connection;
@@ -46,8 +46,8 @@ static void check_use(const char *text, int use, int64_t min, int64_t max)
     const arka_range *r = &i->uses[use].range;
     if (r->min != min || r->max != max || r->now_min != INT64_MIN || r->now_max != INT64_MAX)
         fail_msg("%s: [%lld, %lld], now [%lld, %lld], expected [%lld, %lld]", text,
-                 (long long) r->min, (long long) r->max, (long long) r->now_min,
-                 (long long) r->now_max, (long long) min, (long long) max);
+                 (long long)r->min, (long long)r->max, (long long)r->now_min, (long long)r->now_max,
+                 (long long)min, (long long)max);
     arka_inspection_unref(i);
 }
 
@@ -71,8 +71,8 @@ static void check_now(const char *where, int64_t min, int64_t max)
     arka_inspection *i = inspect(text);
     const arka_range *r = &i->uses[0].range;
     if (r->now_min != min || r->now_max != max || r->min != INT64_MIN || r->max != INT64_MAX)
-        fail_msg("%s: now [%lld, %lld], expected [%lld, %lld]", where, (long long) r->now_min,
-                 (long long) r->now_max, (long long) min, (long long) max);
+        fail_msg("%s: now [%lld, %lld], expected [%lld, %lld]", where, (long long)r->now_min,
+                 (long long)r->now_max, (long long)min, (long long)max);
     arka_inspection_unref(i);
 }
 
@@ -100,14 +100,23 @@ TEST(constants_of_all_kinds)
 {
     int64_t b = at("2026-01-06T00:00:00Z");
     static const char *const SAME[] = {
-        "TIMESTAMPTZ '2026-01-06 00:00:00Z'", "TIMESTAMP '2026-01-06 00:00:00'",
-        "DATE '2026-01-06'", "'2026-01-06'::TIMESTAMPTZ", "CAST('2026-01-06' AS TIMESTAMP)",
-        "to_timestamp(1767657600)", "make_timestamptz(1767657600000000)",
-        "epoch_ms(1767657600000)", "TIMESTAMPTZ '2026-01-07' - INTERVAL '1 day'",
-        "'2026-01-05'::TIMESTAMPTZ + INTERVAL 24 HOUR", "DATE '2026-01-05' + 1",
-        "date_trunc('day', TIMESTAMPTZ '2026-01-06 10:00:00Z')", "make_date(2026, 1, 6)",
-        "DATE '2026-02-06' - INTERVAL 1 MONTH", "'2026-01-06 00:00:00.0000004'",
-        "'2026-01-06'::DATE::TIMESTAMPTZ", "'2026-01-06 00:00:00 UTC'",
+        "TIMESTAMPTZ '2026-01-06 00:00:00Z'",
+        "TIMESTAMP '2026-01-06 00:00:00'",
+        "DATE '2026-01-06'",
+        "'2026-01-06'::TIMESTAMPTZ",
+        "CAST('2026-01-06' AS TIMESTAMP)",
+        "to_timestamp(1767657600)",
+        "make_timestamptz(1767657600000000)",
+        "epoch_ms(1767657600000)",
+        "TIMESTAMPTZ '2026-01-07' - INTERVAL '1 day'",
+        "'2026-01-05'::TIMESTAMPTZ + INTERVAL 24 HOUR",
+        "DATE '2026-01-05' + 1",
+        "date_trunc('day', TIMESTAMPTZ '2026-01-06 10:00:00Z')",
+        "make_date(2026, 1, 6)",
+        "DATE '2026-02-06' - INTERVAL 1 MONTH",
+        "'2026-01-06 00:00:00.0000004'",
+        "'2026-01-06'::DATE::TIMESTAMPTZ",
+        "'2026-01-06 00:00:00 UTC'",
         "to_timestamp(1767657540 + 60)",
     };
     for (size_t i = 0; i < sizeof SAME / sizeof *SAME; i++) {
@@ -163,8 +172,7 @@ TEST(terms_of_now)
     check_now("time >= today() - 7", -8 * DAY - MINUTE - 1, INT64_MAX);
     check_now("time >= current_date - INTERVAL 7 DAY", -8 * DAY - MINUTE - 1, INT64_MAX);
     check_now("time >= date_trunc('day', now())", -DAY - MINUTE - 1, INT64_MAX);
-    check_now("time < date_trunc('month', now() - INTERVAL 1 DAY)", INT64_MIN,
-              -DAY + MINUTE + 1);
+    check_now("time < date_trunc('month', now() - INTERVAL 1 DAY)", INT64_MIN, -DAY + MINUTE + 1);
     check_now("time >= now()::DATE", -DAY - MINUTE - 1, INT64_MAX);
     check_now("time BETWEEN now() - INTERVAL 1 HOUR AND now()", -HOUR - MINUTE - 1, MINUTE + 1);
     check_now("time > now() - INTERVAL (v) HOUR", INT64_MIN, INT64_MAX);

@@ -1,63 +1,114 @@
 #include "sql/run.h"
 
-/* Stopped on purpose, or what DuckDB says. */
-static arka_status failed(arka_run *run, const char *message, arka_error *err)
+enum { ATTEMPTS = 3 };
+
+/*
+ * DuckDB tells its threads to stop before it notes the error that one of them met, so that another
+ * may report "Interrupted!" instead. It is the user's interrupt only when the session says so.
+ */
+static bool lost_its_error(const char *message)
 {
-    ARKA_TRY(arka_session_check(run->session, err));
-    return arka_complain_duckdb(err, run->text, 0, message);
+    return strstr(message, "\"INTERRUPT\"") != NULL;
 }
 
-static arka_status prepare(arka_run *run, arka_error *err)
+/* Stopped on purpose, or what DuckDB says. *lost: it does not say. */
+static arka_status failed(arka_run *run, const char *message, bool *lost, arka_error *err)
+{
+    ARKA_TRY(arka_session_check(run->session, err));
+    *lost = message != NULL && lost_its_error(message);
+    return *lost ? ARKA_INPUT : arka_complain_duckdb(err, run->text, 0, message);
+}
+
+static arka_status prepare(arka_run *run, bool *lost, arka_error *err)
 {
     if (duckdb_prepare(run->session->connection, run->text->sql.data, &run->prepared) !=
         DuckDBSuccess)
-        return failed(run, duckdb_prepare_error(run->prepared), err);
+        return failed(run, duckdb_prepare_error(run->prepared), lost, err);
     duckdb_statement_type type = duckdb_prepared_statement_type(run->prepared);
     if (type != DUCKDB_STATEMENT_TYPE_SELECT && type != DUCKDB_STATEMENT_TYPE_EXPLAIN)
-        return arka_fail(err, ARKA_FORBIDDEN, "a statement of kind %d is not allowed", (int) type);
+        return arka_fail(err, ARKA_FORBIDDEN, "a statement of kind %d is not allowed", (int)type);
     return ARKA_OK;
 }
 
-static arka_status execute(arka_run *run, arka_error *err)
+static arka_status execute(arka_run *run, bool *lost, arka_error *err)
 {
     duckdb_pending_result pending = NULL;
     arka_status status = ARKA_OK;
     if (duckdb_pending_prepared_streaming(run->prepared, &pending) != DuckDBSuccess) {
-        status = failed(run, duckdb_pending_error(pending), err);
+        status = failed(run, duckdb_pending_error(pending), lost, err);
     } else {
         /* blocks, working along, until there are rows, the end or an interrupt */
         run->has_result = true;
         if (duckdb_execute_pending(pending, &run->result) != DuckDBSuccess)
-            status = failed(run, duckdb_result_error(&run->result), err);
+            status = failed(run, duckdb_result_error(&run->result), lost, err);
     }
     duckdb_destroy_pending(&pending);
     return status;
+}
+
+static arka_status fetch(arka_run *run, duckdb_data_chunk *out, bool *lost, arka_error *err)
+{
+    *out = duckdb_fetch_chunk(run->result);
+    if (*out != NULL)
+        return ARKA_OK;
+    const char *message = duckdb_result_error(&run->result);
+    return message != NULL && message[0] != 0 ? failed(run, message, lost, err) : ARKA_OK;
+}
+
+static arka_status attempt(arka_run *run, arka_session *session, const arka_text *text, bool *lost,
+                           arka_error *err)
+{
+    *run = (arka_run){.session = session, .text = text};
+    arka_status status = prepare(run, lost, err);
+    if (status == ARKA_OK)
+        status = execute(run, lost, err);
+    if (status == ARKA_OK)
+        status = fetch(run, &run->first, lost, err);
+    run->ended = run->first == NULL;
+    if (status != ARKA_OK)
+        arka_run_fini(run);
+    return status;
+}
+
+static arka_status fail_lost(arka_error *err)
+{
+    return arka_fail(err, ARKA_INPUT, "the query failed, and DuckDB did not say why");
 }
 
 arka_status arka_run_start(arka_run *run, arka_session *session, const arka_text *text,
                            arka_error *err)
 {
     ARKA_TRY(arka_session_check(session, err));
-    *run = (arka_run){.session = session, .text = text};
-    arka_status status = prepare(run, err);
-    if (status == ARKA_OK)
-        status = execute(run, err);
-    if (status != ARKA_OK)
-        arka_run_fini(run);
-    return status;
+    bool lost = true;
+    arka_status status = ARKA_OK;
+    for (int i = 0; i < ATTEMPTS && lost; i++) {
+        lost = false;
+        status = attempt(run, session, text, &lost, err);
+    }
+    return lost ? fail_lost(err) : status;
 }
 
 arka_status arka_run_fetch(arka_run *run, duckdb_data_chunk *out, arka_error *err)
 {
-    *out = duckdb_fetch_chunk(run->result);
-    if (*out != NULL)
+    bool lost = false;
+    if (run->first != NULL) {
+        *out = run->first;
+        run->first = NULL;
         return ARKA_OK;
-    const char *message = duckdb_result_error(&run->result);
-    return message != NULL && message[0] != 0 ? failed(run, message, err) : ARKA_OK;
+    }
+    if (run->ended) {
+        *out = NULL;
+        return ARKA_OK;
+    }
+    arka_status status = fetch(run, out, &lost, err);
+    run->ended = status == ARKA_OK && *out == NULL;
+    return lost ? fail_lost(err) : status;
 }
 
 void arka_run_fini(arka_run *run)
 {
+    if (run->first != NULL)
+        duckdb_destroy_data_chunk(&run->first);
     if (run->has_result)
         duckdb_destroy_result(&run->result);
     duckdb_destroy_prepare(&run->prepared);

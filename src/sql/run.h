@@ -9,7 +9,8 @@ typedef struct arka_run {
     const arka_text *text; /* borrowed; complaints point into it */
     duckdb_prepared_statement prepared;
     duckdb_result result;
-    bool has_result;
+    bool has_result, ended;
+    duckdb_data_chunk first; /* fetched by start; NULL when it was handed out, or there is none */
 } arka_run;
 
 /**
@@ -20,8 +21,9 @@ ARKA_MUST_USE arka_status arka_resolve(arka_session *session, const arka_inspect
                                        arka_slice database, bool scoped, arka_error *err);
 
 /**
- * Bind text->sql and run it until its first rows are there. On failure `run` is as it was; else free
- * it with fini, before the session is given back. Errors as arka_query_start and arka_query_next.
+ * Bind text->sql and run it until its first chunk is there. On failure `run` is as it was; else
+ * free it with fini, before the session is given back. Errors as arka_query_start and
+ * arka_query_next.
  */
 ARKA_MUST_USE arka_status arka_run_start(arka_run *run, arka_session *session,
                                          const arka_text *text, arka_error *err);

@@ -40,7 +40,7 @@ static arka_status open_database(arka_sql *sql, const arka_sql_options *options,
 {
     duckdb_config config;
     char *message = NULL, memory[32], threads[16];
-    size_t machine = (size_t) sysconf(_SC_PHYS_PAGES) * (size_t) sysconf(_SC_PAGESIZE);
+    size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     size_t limit = options->memory_limit_bytes ? options->memory_limit_bytes : machine / 4;
     snprintf(memory, sizeof memory, "%zuKiB", limit / 1024);
     snprintf(threads, sizeof threads, "%d",
@@ -59,8 +59,8 @@ static arka_status open_database(arka_sql *sql, const arka_sql_options *options,
     arka_status status = ARKA_OK;
     for (size_t i = 0; i < sizeof settings / sizeof *settings && status == ARKA_OK; i++)
         if (duckdb_set_config(config, settings[i][0], settings[i][1]) != DuckDBSuccess)
-            status = arka_fail(err, ARKA_INTERNAL, "DuckDB does not take %s = '%s'",
-                               settings[i][0], settings[i][1]);
+            status = arka_fail(err, ARKA_INTERNAL, "DuckDB does not take %s = '%s'", settings[i][0],
+                               settings[i][1]);
     if (status == ARKA_OK &&
         duckdb_open_ext(":memory:", &sql->database, config, &message) != DuckDBSuccess)
         status = arka_fail(err, ARKA_INTERNAL, "DuckDB does not start: %s",
@@ -84,8 +84,9 @@ static arka_status make_empty_file(arka_sql *sql, arka_session *s, arka_error *e
 
 /*
  * What views need stays open (the data directory), all else is shut and the configuration locked.
- * Sessions still set their schema. preserve_insertion_order off: without ORDER BY there is no order,
- * and keeping one makes every plain scan single-threaded, since arc_hot has no batch numbers.
+ * Sessions still set their schema. preserve_insertion_order off: without ORDER BY there is no
+ * order, and keeping one makes every plain scan single-threaded, since arc_hot has no batch
+ * numbers.
  */
 static arka_status lock_down(arka_session *s, const arka_sql_options *options, arka_error *err)
 {
@@ -118,10 +119,10 @@ static arka_status use_catalog(arka_sql *sql, arka_error *err)
 
 static arka_status open_sessions(arka_sql *sql, int n, arka_error *err)
 {
-    sql->sessions = arka_calloc((size_t) n, sizeof *sql->sessions);
-    sql->idle = arka_calloc((size_t) n, sizeof *sql->idle);
+    sql->sessions = arka_calloc((size_t)n, sizeof *sql->sessions);
+    sql->idle = arka_calloc((size_t)n, sizeof *sql->idle);
     if (sql->sessions == NULL || sql->idle == NULL)
-        return arka_fail_nomem(err, "SQL sessions", (size_t) n * sizeof *sql->sessions);
+        return arka_fail_nomem(err, "SQL sessions", (size_t)n * sizeof *sql->sessions);
     for (; sql->n_sessions < n; sql->n_sessions++) {
         arka_session *s = &sql->sessions[sql->n_sessions];
         duckdb_client_context context;
@@ -229,7 +230,7 @@ void arka_session_give(arka_session *s)
     arka_mutex_lock(&s->lock);
     s->busy = false;
     arka_mutex_unlock(&s->lock);
-    sql->idle[sql->n_idle++] = (int) (s - sql->sessions);
+    sql->idle[sql->n_idle++] = (int)(s - sql->sessions);
     arka_mutex_unlock(&sql->lock);
 }
 

@@ -28,7 +28,7 @@ void arka_signature_write(arka_buf *out, const arka_schema *schema)
 {
     for (int i = 0; i < schema->n_fields; i++) {
         const arka_field *f = &schema->fields[i];
-        arka_buf_printf(out, "%d%zu:", (int) f->type, f->name.len);
+        arka_buf_printf(out, "%d%zu:", (int)f->type, f->name.len);
         arka_buf_slice(out, f->name);
     }
 }
@@ -37,14 +37,13 @@ bool arka_signature_next(arka_slice *rest, arka_type *out_type, arka_slice *out_
 {
     const char *colon = rest->len > 0 ? memchr(rest->data, ':', rest->len) : NULL;
     uint64_t n;
-    if (colon == NULL ||
-        !arka_parse_u64(rest->data + 1, (size_t) (colon - rest->data) - 1, &n) ||
-        n > rest->len - (size_t) (colon - rest->data) - 1 || rest->data[0] <= '0' ||
+    if (colon == NULL || !arka_parse_u64(rest->data + 1, (size_t)(colon - rest->data) - 1, &n) ||
+        n > rest->len - (size_t)(colon - rest->data) - 1 || rest->data[0] <= '0' ||
         rest->data[0] > '0' + ARKA_TIMESTAMPTZ)
         return false;
-    *out_type = (arka_type) (rest->data[0] - '0');
+    *out_type = (arka_type)(rest->data[0] - '0');
     *out_name = (arka_slice){colon + 1, n};
-    rest->len -= (size_t) (colon + 1 + n - rest->data);
+    rest->len -= (size_t)(colon + 1 + n - rest->data);
     rest->data = colon + 1 + n;
     return true;
 }

@@ -1,6 +1,6 @@
 /**
- * A schema as one line of text, in the definition of its view: so a bound view knows which columns it
- * was made for, whatever has happened to the table since. Each column: a digit for the type
+ * A schema as one line of text, in the definition of its view: so a bound view knows which columns
+ * it was made for, whatever has happened to the table since. Each column: a digit for the type
  * (arka_type), the length of the name in bytes, ':', the name. Private to sql/.
  */
 #ifndef ARKA_SQL_SIGNATURE_H

@@ -51,6 +51,12 @@ typedef struct arka_query_options {
     arka_format format;
     arka_encode_options encode;
     arka_mono deadline;      /* ns = 0: none */
+    /**
+     * Called, before anything runs, with the query that other threads may cancel from then
+     * on; and with NULL before start or estimate frees it. NULL: nobody wants to know.
+     */
+    void (*on_start)(void *context, arka_query *query);
+    void *on_start_context;
 } arka_query_options;
 
 /**

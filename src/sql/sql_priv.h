@@ -12,12 +12,14 @@
 #include "sql/sql.h"
 
 /**
- * What DuckDB calls its database in memory, the schemas of which are our databases. None of them can be
- * called that, so that "a.b" is always a schema's table: DuckDB calls it ambiguous when `a` is both.
+ * What DuckDB calls its database in memory, the schemas of which are our databases. None of them
+ * can be called that, so that "a.b" is always a schema's table: DuckDB calls it ambiguous when `a`
+ * is both.
  */
 #define ARKA_SQL_CATALOG "arc:"
 
-/** The first column of arc_hot and of the inside of a view: no column of a table can be called that. */
+/** The first column of arc_hot and of the inside of a view: no column of a table can be called
+ * that. */
 #define ARKA_NO_COLUMN "\n"
 
 /** One table of a query, pinned before it is bound: arc_files and arc_hot both read this. */

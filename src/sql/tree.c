@@ -2,7 +2,9 @@
 
 #include "base/number.h"
 
-enum { MAX_DEPTH = 5000 }; /* DuckDB's max_expression_depth is 1,000; one expression is two levels here */
+enum {
+    MAX_DEPTH = 5000
+}; /* DuckDB's max_expression_depth is 1,000; one expression is two levels here */
 
 typedef struct parser {
     arka_arena *arena;
@@ -14,13 +16,12 @@ typedef struct parser {
 static arka_status bad(parser *p, const char *expected)
 {
     return arka_fail(p->err, ARKA_INTERNAL, "DuckDB's JSON: expected %s at byte %zu", expected,
-                     (size_t) (p->at - p->start));
+                     (size_t)(p->at - p->start));
 }
 
 static void skip_blanks(parser *p)
 {
-    while (p->at < p->end &&
-           (*p->at == ' ' || *p->at == '\n' || *p->at == '\t' || *p->at == '\r'))
+    while (p->at < p->end && (*p->at == ' ' || *p->at == '\n' || *p->at == '\t' || *p->at == '\r'))
         p->at++;
 }
 
@@ -50,24 +51,24 @@ static int32_t hex4(const char *at, const char *end)
 static size_t put_utf8(char *to, uint32_t c)
 {
     if (c < 0x80) {
-        to[0] = (char) c;
+        to[0] = (char)c;
         return 1;
     }
     if (c < 0x800) {
-        to[0] = (char) (0xc0 | c >> 6);
-        to[1] = (char) (0x80 | (c & 63));
+        to[0] = (char)(0xc0 | c >> 6);
+        to[1] = (char)(0x80 | (c & 63));
         return 2;
     }
     if (c < 0x10000) {
-        to[0] = (char) (0xe0 | c >> 12);
-        to[1] = (char) (0x80 | (c >> 6 & 63));
-        to[2] = (char) (0x80 | (c & 63));
+        to[0] = (char)(0xe0 | c >> 12);
+        to[1] = (char)(0x80 | (c >> 6 & 63));
+        to[2] = (char)(0x80 | (c & 63));
         return 3;
     }
-    to[0] = (char) (0xf0 | c >> 18);
-    to[1] = (char) (0x80 | (c >> 12 & 63));
-    to[2] = (char) (0x80 | (c >> 6 & 63));
-    to[3] = (char) (0x80 | (c & 63));
+    to[0] = (char)(0xf0 | c >> 18);
+    to[1] = (char)(0x80 | (c >> 12 & 63));
+    to[2] = (char)(0x80 | (c >> 6 & 63));
+    to[3] = (char)(0x80 | (c & 63));
     return 4;
 }
 
@@ -90,11 +91,11 @@ static size_t unescape(parser *p, char *to)
         int32_t low = hex4(p->at + 2, p->end);
         if (low >= 0xdc00 && low < 0xe000) {
             p->at += 6;
-            return put_utf8(to, 0x10000u + ((uint32_t) (code - 0xd800) << 10) +
-                                    (uint32_t) (low - 0xdc00));
+            return put_utf8(to, 0x10000u + ((uint32_t)(code - 0xd800) << 10) +
+                                    (uint32_t)(low - 0xdc00));
         }
     }
-    return put_utf8(to, (uint32_t) code);
+    return put_utf8(to, (uint32_t)code);
 }
 
 static arka_status parse_string(parser *p, arka_slice *out)
@@ -108,13 +109,13 @@ static arka_status parse_string(parser *p, arka_slice *out)
     if (close >= p->end)
         return bad(p, "the end of a string");
 
-    char *to = arka_arena_alloc(p->arena, (size_t) (close - from) + 1);
+    char *to = arka_arena_alloc(p->arena, (size_t)(close - from) + 1);
     if (to == NULL)
         return arka_fail_nomem(p->err, "a parse tree", close - from);
     char *text = to;
     for (p->at = from; p->at < close;) {
-        const char *backslash = memchr(p->at, '\\', (size_t) (close - p->at));
-        size_t plain = (size_t) ((backslash ? backslash : close) - p->at);
+        const char *backslash = memchr(p->at, '\\', (size_t)(close - p->at));
+        size_t plain = (size_t)((backslash ? backslash : close) - p->at);
         memcpy(to, p->at, plain);
         to += plain;
         p->at += plain;
@@ -128,7 +129,7 @@ static arka_status parse_string(parser *p, arka_slice *out)
     }
     *to = 0;
     p->at = close + 1;
-    *out = (arka_slice){text, (size_t) (to - text)};
+    *out = (arka_slice){text, (size_t)(to - text)};
     return ARKA_OK;
 }
 
@@ -183,7 +184,7 @@ static arka_status parse_value(parser *p, arka_tree **out)
         const char *from = p->at;
         while (p->at < p->end && strchr(",]} \n\r\t", *p->at) == NULL)
             p->at++;
-        t->text = (arka_slice){from, (size_t) (p->at - from)};
+        t->text = (arka_slice){from, (size_t)(p->at - from)};
         if (t->text.len == 0)
             return bad(p, "a value");
         t->kind = c == 'n'               ? ARKA_TREE_NULL

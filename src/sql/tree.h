@@ -1,7 +1,6 @@
 /**
- * What DuckDB says in JSON (json_serialize_sql, errors_as_json), as a tree in an arena. Numbers stay
- * text: DuckDB writes 2^64 - 1 for "no place", and 128-bit constants.
- * Private to sql/.
+ * What DuckDB says in JSON (json_serialize_sql, errors_as_json), as a tree in an arena. Numbers
+ * stay text: DuckDB writes 2^64 - 1 for "no place", and 128-bit constants. Private to sql/.
  */
 #ifndef ARKA_SQL_TREE_H
 #define ARKA_SQL_TREE_H

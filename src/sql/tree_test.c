@@ -13,7 +13,8 @@ TEST(members_are_found_by_key)
 {
     arka_arena arena = ARKA_ARENA_INIT;
     const arka_tree *t = parse(
-        &arena, "{\"a\": {\"b\": [1, 2.5, true, null, \"x\"]}, \"n\":18446744073709551615, \"t\":true}");
+        &arena,
+        "{\"a\": {\"b\": [1, 2.5, true, null, \"x\"]}, \"n\":18446744073709551615, \"t\":true}");
     const arka_tree *item = arka_tree_first(arka_tree_get(t, "a"), "b");
     assert_string_equal(item->next->next->next->next->text.data, "x");
     assert_null(item->next->next->next->next->next);
@@ -40,9 +41,9 @@ TEST(strings_are_decoded)
 
 TEST(damage_is_an_error)
 {
-    static const char *const BAD[] = {"",       "{",        "[1",       "{\"a\"}", "{\"a\":}",
-                                      "[1,]x",  "\"abc",    "\"\\q\"",  "{} x",    "\"\\u12\"",
-                                      "{\"a\":1", "[\"\\",  "{1:2}",    "[1 2]"};
+    static const char *const BAD[] = {"",         "{",     "[1",      "{\"a\"}", "{\"a\":}",
+                                      "[1,]x",    "\"abc", "\"\\q\"", "{} x",    "\"\\u12\"",
+                                      "{\"a\":1", "[\"\\", "{1:2}",   "[1 2]"};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         arka_arena arena = ARKA_ARENA_INIT;
         arka_error err = {0};

@@ -1,11 +1,11 @@
 /*
- * DuckDB's catalog, kept in step with the engine's, table by table as queries name them: a schema per
- * database, a view per table. A view is made again when its schema grew, and when its first file came
- * (until then it reads hot batches only, which saves opening a file).
+ * DuckDB's catalog, kept in step with the engine's, table by table as queries name them: a schema
+ * per database, a view per table. A view is made again when its schema grew, and when its first
+ * file came (until then it reads hot batches only, which saves opening a file).
  *
  *     SELECT "time", "host", … FROM (
- *         SELECT NULL::BOOLEAN AS "\n", * FROM read_parquet(arc_files('db', 't'), schema = arc_schema('…'))
- *         UNION ALL FROM arc_hot('db', 't', '…'))
+ *         SELECT NULL::BOOLEAN AS "\n", * FROM read_parquet(arc_files('db', 't'), schema =
+ * arc_schema('…')) UNION ALL FROM arc_hot('db', 't', '…'))
  *
  * The column called "\n" is never seen: DuckDB's UNION keeps its first column even if nothing is
  * wanted, and a constant costs count(*) nothing where "time" costs 50 ms for ten million rows.
@@ -24,7 +24,7 @@ struct arka_views {
     arka_sql *sql;
     arka_session *session; /* makes them; nobody else uses it */
     arka_mutex lock;       /* VIEWS: all of this, and the session */
-    arka_map made;         /* "database/table" in lower case → view; "database" → the schema is there */
+    arka_map made; /* "database/table" in lower case → view; "database" → the schema is there */
     ARKA_VEC(view *) views;
     bool all_made;
     uint64_t all_version; /* of the engine's catalog when every table last had its view */
@@ -82,7 +82,7 @@ static void put_view(arka_buf *sql, const arka_pin *pin, const arka_schema *sche
     arka_buf_text(sql, " FROM ");
     if (with_files) {
         arka_buf_text(sql, "(SELECT NULL::BOOLEAN AS \"" ARKA_NO_COLUMN "\", * FROM "
-                            "read_parquet(");
+                           "read_parquet(");
         put_call(sql, "arc_files", pin);
         arka_buf_text(sql, "), schema = arc_schema(");
         arka_sql_quote(sql, '\'', signature);
@@ -124,7 +124,8 @@ static arka_status make_view(arka_views *v, const arka_pin *pin, const arka_sche
 
 /* ---- what is made ---- */
 
-/* "database" or "database/table" in lower case, in `key` of the size below; names are far shorter. */
+/* "database" or "database/table" in lower case, in `key` of the size below; names are far shorter.
+ */
 enum { KEY_BYTES = 1024 };
 static arka_slice make_key(char *key, arka_slice database, arka_slice table)
 {

@@ -51,8 +51,7 @@ TEST(integers_become_doubles_hot_and_in_files)
     put("default", "t", "time:t v:i", "3 3");
     check_rows("SELECT v, typeof(v) FROM t ORDER BY time", "1 BIGINT|- BIGINT|3 BIGINT");
     put("default", "t", "time:t v:f", "4 4.5");
-    check_rows("SELECT v, typeof(v) FROM t ORDER BY time",
-               "1 DOUBLE|- DOUBLE|3 DOUBLE|4.5 DOUBLE");
+    check_rows("SELECT v, typeof(v) FROM t ORDER BY time", "1 DOUBLE|- DOUBLE|3 DOUBLE|4.5 DOUBLE");
     flush("default", "t");
     check_rows("SELECT v FROM t ORDER BY time", "1|-|3|4.5");
     close_service();
@@ -68,7 +67,8 @@ TEST(names_may_hold_almost_anything)
     put("default", "tables", "time:t v:i", "1 8");
     put("default", "default", "time:t default:i", "1 9");
     for (int i = 0; i < 2; i++) {
-        check_rows("SELECT \"select\", \"x'y\"\"z\", größe, a_b FROM \"my-db\".\"a.b-c\"", "1 2 3 4");
+        check_rows("SELECT \"select\", \"x'y\"\"z\", größe, a_b FROM \"my-db\".\"a.b-c\"",
+                   "1 2 3 4");
         check_rows_in("my-db", "SELECT count(*) FROM \"A.B-C\"", "1");
         check_rows("SELECT v FROM \"1st\".größe", "5");
         check_rows_in("1st", "SELECT v FROM größe", "5");
@@ -106,9 +106,14 @@ TEST(unknown_tables_are_not_found)
     check_fails("SELECT 1 FROM cpu WHERE EXISTS (FROM nope)", ARKA_NOTFOUND, "default.nope");
     check_fails("DESCRIBE nope", ARKA_NOTFOUND, "unknown table: default.nope");
     check_rows_in("nope", "SELECT 1", "1");
-    static const char *const SYSTEM[] = {
-        "duckdb_settings", "main.duckdb_tables", "sqlite_master", "pg_catalog.pg_class",
-        "information_schema.views", "pragma_database_list", "system.duckdb_views", "temp.x"};
+    static const char *const SYSTEM[] = {"duckdb_settings",
+                                         "main.duckdb_tables",
+                                         "sqlite_master",
+                                         "pg_catalog.pg_class",
+                                         "information_schema.views",
+                                         "pragma_database_list",
+                                         "system.duckdb_views",
+                                         "temp.x"};
     for (size_t i = 0; i < sizeof SYSTEM / sizeof *SYSTEM; i++) {
         char text[100];
         snprintf(text, sizeof text, "SELECT * FROM %s", SYSTEM[i]);
@@ -131,9 +136,12 @@ TEST(a_scoped_request_stays_in_its_database)
     ASSERT_OK(query_rows("prod", true, "SELECT cpu.v FROM cpu", &got, &err));
     arka_buf_fini(&got);
     static const char *const OUTSIDE[] = {
-        "SELECT * FROM default.cpu", "SELECT * FROM cpu WHERE v IN (SELECT v FROM default.cpu)",
-        "DESCRIBE default.cpu", "SELECT * FROM information_schema.tables",
-        "EXPLAIN SELECT * FROM default.cpu", "WITH x AS (FROM default.cpu) SELECT 1"};
+        "SELECT * FROM default.cpu",
+        "SELECT * FROM cpu WHERE v IN (SELECT v FROM default.cpu)",
+        "DESCRIBE default.cpu",
+        "SELECT * FROM information_schema.tables",
+        "EXPLAIN SELECT * FROM default.cpu",
+        "WITH x AS (FROM default.cpu) SELECT 1"};
     for (size_t i = 0; i < sizeof OUTSIDE / sizeof *OUTSIDE; i++)
         check_fails_in("prod", true, OUTSIDE[i], ARKA_FORBIDDEN, "limited");
     close_service();
@@ -212,10 +220,10 @@ TEST(batches_of_any_size_fill_chunks)
         ASSERT_OK(arka_block_new(SIZES[i], 0, &block, &err));
         ASSERT_OK(arka_block_add(block, ARKA_SLICE("time"), ARKA_TIMESTAMPTZ, false, &time, &err));
         for (int r = 0; r < SIZES[i]; r++)
-            ((int64_t *) arka_block_values(block, time))[r] = n + r;
+            ((int64_t *)arka_block_values(block, time))[r] = n + r;
         ASSERT_OK(arka_block_add(block, ARKA_SLICE("v"), ARKA_BIGINT, false, &v, &err));
         for (int r = 0; r < SIZES[i]; r++)
-            ((int64_t *) arka_block_values(block, v))[r] = n + r;
+            ((int64_t *)arka_block_values(block, v))[r] = n + r;
         for (int r = 0; r < SIZES[i]; r++)
             if ((n + r) % 7 == 3) {
                 ASSERT_OK(arka_block_set_null(block, v, r, &err));
@@ -225,19 +233,20 @@ TEST(batches_of_any_size_fill_chunks)
         for (int r = 0; r < SIZES[i]; r++) {
             char text[40];
             int len = snprintf(text, sizeof text, "%s%lld", (n + r) % 3 ? "" : "quite-a-long-text-",
-                               (long long) (n + r));
-            memcpy(arka_block_text_reserve(block, s, (size_t) len), text, (size_t) len);
-            arka_block_text_advance(block, s, (size_t) len);
-            ((int32_t *) arka_block_values(block, s))[r + 1] = (int32_t) arka_block_text_len(block, s);
+                               (long long)(n + r));
+            memcpy(arka_block_text_reserve(block, s, (size_t)len), text, (size_t)len);
+            arka_block_text_advance(block, s, (size_t)len);
+            ((int32_t *)arka_block_values(block, s))[r + 1] =
+                (int32_t)arka_block_text_len(block, s);
         }
         ASSERT_OK(arka_block_seal(block, 0, &batch, &err));
         put_batch("default", "t", batch);
         n += SIZES[i];
     }
     char expected[100];
-    snprintf(expected, sizeof expected, "%lld %lld", (long long) n, (long long) (n - nulls));
+    snprintf(expected, sizeof expected, "%lld %lld", (long long)n, (long long)(n - nulls));
     check_rows("SELECT count(*), count(v) FROM t", expected);
-    snprintf(expected, sizeof expected, "%lld", (long long) n);
+    snprintf(expected, sizeof expected, "%lld", (long long)n);
     check_rows("SELECT count(*) FROM t", expected);
     check_rows("SELECT count(DISTINCT s) FROM t", expected);
     check_rows("SELECT count(*) FROM t WHERE v IS NULL AND epoch_us(time) % 7 <> 3", "0");

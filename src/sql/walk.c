@@ -47,7 +47,7 @@ static size_t place(walk *w, const arka_tree *t)
 {
     int64_t at = arka_tree_i64(t, "query_location", -1);
     return at < 0 ? ARKA_TEXT_NOWHERE
-                  : arka_text_user_at(&w->inspection->text, w->offset + (size_t) at);
+                  : arka_text_user_at(&w->inspection->text, w->offset + (size_t)at);
 }
 
 static arka_status refuse(walk *w, const arka_tree *t, const char *what, arka_slice name)
@@ -60,8 +60,7 @@ static arka_status refuse(walk *w, const arka_tree *t, const char *what, arka_sl
 
 static bool is_cte(const scope *names, const arka_tree *table)
 {
-    if (arka_tree_get(table, "schema_name") != NULL ||
-        arka_tree_get(table, "catalog_name") != NULL)
+    if (arka_tree_get(table, "schema_name") != NULL || arka_tree_get(table, "catalog_name") != NULL)
         return false;
     for (; names != NULL; names = names->outer)
         if (name_eq(names->name, arka_tree_text(table, "table_name")))
@@ -85,7 +84,7 @@ static arka_status add_use(walk *w, const arka_tree *t, const from_clause *from)
     use.table = (arka_slice){arka_arena_text(&i->arena, table), table.len};
     if (use.database.data == NULL || use.table.data == NULL ||
         (i->n_uses == i->cap_uses &&
-         !arka_vec_grow((void **) &i->uses, &i->cap_uses, i->n_uses + 1, sizeof *i->uses)))
+         !arka_vec_grow((void **)&i->uses, &i->cap_uses, i->n_uses + 1, sizeof *i->uses)))
         return arka_fail_nomem(w->err, "a list of tables", sizeof use);
     i->uses[i->n_uses++] = use;
     return ARKA_OK;
@@ -127,8 +126,8 @@ static arka_status walk_join(walk *w, const arka_tree *t, const scope *names,
     const from_clause *inner = from && listed(arka_tree_text(t, "ref_type"), PLAIN) ? &each : NULL;
     each.single = false;
     for (const arka_tree *c = t->child; c != NULL; c = c->next) {
-        bool side = arka_slice_eq(c->key, ARKA_SLICE("left")) ||
-                    arka_slice_eq(c->key, ARKA_SLICE("right"));
+        bool side =
+            arka_slice_eq(c->key, ARKA_SLICE("left")) || arka_slice_eq(c->key, ARKA_SLICE("right"));
         ARKA_TRY(side ? walk_from(w, c, names, inner) : walk_any(w, c, names));
     }
     return ARKA_OK;
@@ -222,9 +221,9 @@ static arka_status walk_node(walk *w, const arka_tree *t, const scope *names)
 static arka_status check_expression(walk *w, const arka_tree *t, arka_slice class)
 {
     static const char *const CLASSES[] = {
-        "BETWEEN",    "CASE",     "CAST", "COLLATE",   "COLUMN_REF", "COMPARISON", "CONJUNCTION",
-        "CONSTANT",   "FUNCTION", "LAMBDA", "OPERATOR", "POSITIONAL_REFERENCE",    "STAR",
-        "SUBQUERY",   "WINDOW",   NULL};
+        "BETWEEN",     "CASE",     "CAST",     "COLLATE", "COLUMN_REF", "COMPARISON",
+        "CONJUNCTION", "CONSTANT", "FUNCTION", "LAMBDA",  "OPERATOR",   "POSITIONAL_REFERENCE",
+        "STAR",        "SUBQUERY", "WINDOW",   NULL};
     if (!listed(class, CLASSES))
         return refuse(w, t, "expression ", class);
     bool window = arka_slice_eq(class, ARKA_SLICE("WINDOW"));
@@ -239,17 +238,25 @@ static arka_status check_expression(walk *w, const arka_tree *t, arka_slice clas
         return refuse(w, t, "function ", name);
     return arka_complain(w->err, ARKA_INPUT, &w->inspection->text, place(w, t),
                          "Catalog Error: function %.*s does not exist, or may not be called",
-                         name.len > 80 ? 80 : (int) name.len, name.data);
+                         name.len > 80 ? 80 : (int)name.len, name.data);
 }
 
 static arka_status walk_object(walk *w, const arka_tree *t, const scope *names)
 {
     static const char *const NODES[] = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE",
                                         "CTE_NODE", NULL};
-    static const char *const PARTS[] = {
-        "SUBQUERY",       "EXPRESSION_LIST",        "EMPTY",             "PIVOT",
-        "ORDER_MODIFIER", "LIMIT_MODIFIER",         "LIMIT_PERCENT_MODIFIER",
-        "DISTINCT_MODIFIER", "ORDER_DEFAULT",       "ASCENDING",         "DESCENDING", NULL};
+    static const char *const PARTS[] = {"SUBQUERY",
+                                        "EXPRESSION_LIST",
+                                        "EMPTY",
+                                        "PIVOT",
+                                        "ORDER_MODIFIER",
+                                        "LIMIT_MODIFIER",
+                                        "LIMIT_PERCENT_MODIFIER",
+                                        "DISTINCT_MODIFIER",
+                                        "ORDER_DEFAULT",
+                                        "ASCENDING",
+                                        "DESCENDING",
+                                        NULL};
     const arka_tree *type = arka_tree_get(t, "type");
     const arka_tree *class = arka_tree_get(t, "class");
     if (class != NULL) {
@@ -271,8 +278,8 @@ static arka_status walk_object(walk *w, const arka_tree *t, const scope *names)
     }
     const char suffix[] = "_TYPE_INFO"; /* of a type's name: DECIMAL_TYPE_INFO and so on */
     size_t n = sizeof suffix - 1;
-    bool type_info = type->text.len > n &&
-                     memcmp(type->text.data + type->text.len - n, suffix, n) == 0;
+    bool type_info =
+        type->text.len > n && memcmp(type->text.data + type->text.len - n, suffix, n) == 0;
     if (!type_info && !listed(type->text, PARTS))
         return refuse(w, t, "", type->text);
     return walk_children(w, t, names);

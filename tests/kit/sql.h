@@ -111,13 +111,13 @@ static inline void set_cell(arka_block *block, int column, arka_type type, int64
         ASSERT_OK(arka_block_set_null(block, column, row, &err));
     void *values = arka_block_values(block, column);
     if (type == ARKA_VARCHAR)
-        ((int32_t *) values)[row + 1] = (int32_t) arka_block_text_len(block, column);
+        ((int32_t *)values)[row + 1] = (int32_t)arka_block_text_len(block, column);
     else if (type == ARKA_DOUBLE)
-        ((double *) values)[row] = null ? 0 : strtod(cell.data, NULL);
+        ((double *)values)[row] = null ? 0 : strtod(cell.data, NULL);
     else if (type == ARKA_BOOLEAN)
-        ((uint8_t *) values)[row / 8] |= (uint8_t) ((!null && cell.data[0] == 't') << row % 8);
+        ((uint8_t *)values)[row / 8] |= (uint8_t)((!null && cell.data[0] == 't') << row % 8);
     else
-        ((int64_t *) values)[row] = null ? 0 : strtoll(cell.data, NULL, 10);
+        ((int64_t *)values)[row] = null ? 0 : strtoll(cell.data, NULL, 10);
 }
 
 /* columns "time:t host:s v:f"; each row one word per column, "-" for null, times in µs. */
@@ -152,7 +152,7 @@ static inline void put_batch(const char *database, const char *table, arka_batch
     do {                                                                                           \
         const char *const put_rows_[] = {__VA_ARGS__};                                             \
         put_batch(database, table,                                                                 \
-                  make_batch(columns, put_rows_, (int) (sizeof put_rows_ / sizeof *put_rows_)));   \
+                  make_batch(columns, put_rows_, (int)(sizeof put_rows_ / sizeof *put_rows_)));    \
     } while (0)
 
 static inline void put_cell(arka_buf *out, duckdb_vector vector, duckdb_type type, idx_t row)
@@ -164,34 +164,34 @@ static inline void put_cell(arka_buf *out, duckdb_vector vector, duckdb_type typ
         arka_buf_byte(out, '-');
         return;
     }
-    switch ((int) type) {
+    switch ((int)type) {
     case DUCKDB_TYPE_BOOLEAN:
-        arka_buf_byte(out, ((bool *) data)[row] ? 't' : 'f');
+        arka_buf_byte(out, ((bool *)data)[row] ? 't' : 'f');
         break;
     case DUCKDB_TYPE_INTEGER:
-        arka_buf_append(out, text, arka_format_i64(text, ((int32_t *) data)[row]));
+        arka_buf_append(out, text, arka_format_i64(text, ((int32_t *)data)[row]));
         break;
     case DUCKDB_TYPE_BIGINT:
-        arka_buf_append(out, text, arka_format_i64(text, ((int64_t *) data)[row]));
+        arka_buf_append(out, text, arka_format_i64(text, ((int64_t *)data)[row]));
         break;
     case DUCKDB_TYPE_HUGEINT:
         arka_buf_append(out, text,
-                        arka_format_i64(text, (int64_t) ((duckdb_hugeint *) data)[row].lower));
+                        arka_format_i64(text, (int64_t)((duckdb_hugeint *)data)[row].lower));
         break;
     case DUCKDB_TYPE_DOUBLE:
-        arka_buf_append(out, text, arka_format_f64(text, ((double *) data)[row]));
+        arka_buf_append(out, text, arka_format_f64(text, ((double *)data)[row]));
         break;
     case DUCKDB_TYPE_TIMESTAMP:
     case DUCKDB_TYPE_TIMESTAMP_TZ:
-        arka_buf_append(out, text, arka_format_time(text, ((int64_t *) data)[row]));
+        arka_buf_append(out, text, arka_format_time(text, ((int64_t *)data)[row]));
         break;
     case DUCKDB_TYPE_VARCHAR: {
-        duckdb_string_t *s = (duckdb_string_t *) data + row;
+        duckdb_string_t *s = (duckdb_string_t *)data + row;
         arka_buf_append(out, duckdb_string_t_data(s), duckdb_string_t_length(*s));
         break;
     }
     default:
-        arka_buf_printf(out, "(type %d)", (int) type);
+        arka_buf_printf(out, "(type %d)", (int)type);
     }
 }
 
@@ -206,8 +206,8 @@ static inline arka_status query_rows(const char *database, bool scoped, const ch
     arka_buf_clear(out);
     arka_buf_cstr(out);
     ARKA_TRY(arka_session_take(sql, (arka_mono){0}, &session, err));
-    arka_status status = arka_cache_inspect(sql->cache, session->connection, arka_slice_of(text),
-                                            &inspection, err);
+    arka_status status =
+        arka_cache_inspect(sql->cache, session->connection, arka_slice_of(text), &inspection, err);
     if (status == ARKA_OK)
         status = arka_resolve(session, inspection, arka_slice_of(database), scoped, err);
     if (status == ARKA_OK)
