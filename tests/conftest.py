@@ -83,18 +83,20 @@ class Arc:
         """On this thread's kept connection; once more on a new one when the server had closed it."""
         if isinstance(body, str):
             body = body.encode()
-        for fresh in (False, True):
+        chunked = "Transfer-Encoding" in (headers or {})  # the body is pieces, to be had once only
+        for fresh in (chunked, True):
             kept = None if fresh else getattr(self.connections, "kept", None)
             connection = kept or http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)
             self.connections.kept = connection
             try:
-                connection.request(method, path, body, headers or {})
+                connection.request(method, path, body, headers or {}, encode_chunked=chunked)
                 response = connection.getresponse()
                 return Answer(response.status, response.headers, response.read())
-            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            except Exception as e:
                 connection.close()
                 self.connections.kept = None
-                if kept is None:
+                closed = isinstance(e, (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError))
+                if kept is None or not closed:
                     raise
 
     def get(self, path, headers=None):

@@ -1,5 +1,6 @@
 #include "server/query.h"
 
+#include <errno.h>
 #include <strings.h>
 
 #include "server/handlers.h"
@@ -72,7 +73,6 @@ static arka_status run_query(run *q, const arka_query_options *options, const ch
 {
     bool done = false;
     ARKA_TRY(arka_query_start(q->server->sql, options, &q->query, err));
-    arka_running_set_query(q->server->running, arka_stream_ticket(q->stream), q->query);
     ARKA_TRY(fill(q, HELD_BACK, &done, err));
     put_type(q, options->format, file_name);
     if (!done)
@@ -81,14 +81,20 @@ static arka_status run_query(run *q, const arka_query_options *options, const ch
     return ARKA_OK;
 }
 
-/* Past its deadline or given up by its client: DuckDB's words for both are the same. */
-static void name_the_deadline(arka_error *err, int64_t limit_ms, double ms)
+/* Past its deadline, not given up by its client: in words that name the limit. */
+static void name_the_deadline(arka_error *err, int64_t limit_ms)
 {
-    if (err->code != ARKA_CANCELLED || ms < (double)limit_ms)
+    if (err->code != ARKA_CANCELLED || err->sys != ETIMEDOUT)
         return;
     *err = (arka_error){0};
     arka_fail(err, ARKA_CANCELLED, "the query ran longer than %lld s and was stopped",
               (long long)(limit_ms / 1000));
+}
+
+static void note_start(void *context, arka_query *query)
+{
+    const run *q = context;
+    arka_running_set_query(q->server->running, arka_stream_ticket(q->stream), query);
 }
 
 static arka_status run_watched(run *q, arka_query_options *options, const char *file_name,
@@ -97,15 +103,15 @@ static arka_status run_watched(run *q, arka_query_options *options, const char *
     arka_server *server = q->server;
     arka_ticket *ticket = arka_stream_ticket(q->stream);
     int64_t limit_ms = server->settings->query_timeout * 1000;
-    arka_mono began = arka_mono_now();
-    options->deadline = (arka_mono){began.ns + limit_ms * 1000000};
+    options->deadline = arka_mono_after_ms(limit_ms);
+    options->on_start = note_start;
+    options->on_start_context = q;
     arka_running_enter(server->running, ticket, q->request->fd);
     arka_status status = run_query(q, options, file_name, err);
     arka_running_set_query(server->running, ticket, NULL);
     arka_running_leave(server->running, ticket);
     arka_query_free(q->query);
-    if (status != ARKA_OK)
-        name_the_deadline(err, limit_ms, arka_mono_since_ms(began));
+    name_the_deadline(err, limit_ms);
     return status;
 }
 
@@ -235,6 +241,31 @@ static void put_estimate(arka_request *r, int64_t n, double ms)
     arka_buf_printf(b, "\"execution_time_ms\":%.3f,\"error\":null}", ms);
 }
 
+/* Counting runs as long as the query itself would: it is watched in the same way. */
+typedef struct count {
+    arka_running *running;
+    arka_ticket ticket;
+} count;
+
+static void note_count(void *context, arka_query *query)
+{
+    count *c = context;
+    arka_running_set_query(c->running, &c->ticket, query);
+}
+
+static arka_status count_watched(arka_request *r, arka_query_options *options, int64_t *n,
+                                 arka_error *err)
+{
+    count c = {.running = r->server->running};
+    options->deadline = arka_mono_after_ms(ESTIMATE_MS);
+    options->on_start = note_count;
+    options->on_start_context = &c;
+    arka_running_enter(c.running, &c.ticket, r->fd);
+    arka_status status = arka_query_estimate(r->server->sql, options, n, err);
+    arka_running_leave(c.running, &c.ticket);
+    return status;
+}
+
 arka_handled arka_handle_query_estimate(arka_request *r)
 {
     arka_error err = {0};
@@ -244,8 +275,7 @@ arka_handled arka_handle_query_estimate(arka_request *r)
     int64_t n = 0;
     if (read_query(r, &request, &options, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
-    options.deadline = arka_mono_after_ms(ESTIMATE_MS);
-    arka_status status = arka_query_estimate(r->server->sql, &options, &n, &err);
+    arka_status status = count_watched(r, &options, &n, &err);
     double ms = arka_mono_since_ms(began);
     if (status == ARKA_OK) {
         put_estimate(r, n, ms);

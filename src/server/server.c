@@ -54,6 +54,7 @@ static arka_status open_sql(arka_server *server, arka_error *err)
     const arka_settings *s = server->settings;
     arka_sql_options o = {
         .engine = server->engine,
+        .data_dir = s->base_path,
         .memory_limit_bytes = (size_t)s->duckdb_memory,
         .threads = (int)s->duckdb_threads,
         .temp_dir = s->temp_dir,
