@@ -99,12 +99,12 @@ static void keep(arka_cache *c, arka_inspection *i)
     }
 }
 
-arka_status arka_cache_inspect(arka_cache *c, duckdb_connection connection, arka_slice text,
+arka_status arka_cache_inspect(arka_cache *c, const arka_parser *parser, arka_slice text,
                                arka_inspection **out, arka_error *err)
 {
     arka_inspection *i = find(c, text);
     if (i == NULL) {
-        ARKA_TRY(arka_inspect(connection, text, &i, err));
+        ARKA_TRY(arka_inspect(parser, text, &i, err));
         keep(c, i);
     }
     *out = i;

@@ -84,6 +84,7 @@ static void call_files(duckdb_function_info info, duckdb_data_chunk input, duckd
     duckdb_vector tables = duckdb_data_chunk_get_vector(input, 1);
     duckdb_list_entry *entries = duckdb_vector_get_data(output);
     idx_t n = duckdb_data_chunk_get_size(input), size = 0;
+    s->n_lists++;
     for (idx_t i = 0; i < n; i++) {
         arka_pin *pin = arka_session_pin(s, text_at(databases, i), text_at(tables, i));
         entries[i].offset = size;

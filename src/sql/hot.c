@@ -17,9 +17,8 @@ enum { UNIT_ROWS = 122880 };
 /* ---- bind: which table, which columns ---- */
 
 typedef struct hot_table {
-    arka_snapshot *snapshot;
-    int64_t time_min, time_max;
-    bool newest_first;
+    arka_session *session;
+    char *database, *name; /* DuckDB's strings */
     int n_fields;
     arka_type types[]; /* as the view was made for */
 } hot_table;
@@ -27,64 +26,31 @@ typedef struct hot_table {
 static void free_table(void *memory)
 {
     hot_table *t = memory;
-    arka_snapshot_unref(t->snapshot);
+    duckdb_free(t->database);
+    duckdb_free(t->name);
     arka_free(t);
 }
 
-/* Batch i in the order of reading: as they came, or the other way. */
-static const arka_hot_batch *hot_at(const hot_table *t, int64_t i)
+static arka_pin *pin_of(const hot_table *t)
 {
-    return &t->snapshot->hot[t->newest_first ? t->snapshot->n_hot_batches - 1 - i : i];
+    return arka_session_pin(t->session, arka_slice_of(t->database), arka_slice_of(t->name));
 }
 
-static bool wanted(const hot_table *t, const arka_batch *b)
-{
-    return b->time_max >= t->time_min && b->time_min <= t->time_max;
-}
-
-static int64_t count_wanted_rows(const hot_table *t)
-{
-    int64_t n = 0;
-    for (int64_t i = 0; i < t->snapshot->n_hot_batches; i++)
-        if (wanted(t, t->snapshot->hot[i].batch))
-            n += t->snapshot->hot[i].batch->n_rows;
-    return n;
-}
-
-static hot_table *make_table(const arka_pin *pin, arka_slice signature)
+static hot_table *make_table(arka_session *session, arka_slice signature)
 {
     arka_slice rest = signature, name;
     arka_type type;
     int n = 0;
     while (arka_signature_next(&rest, &type, &name))
         n++;
-    hot_table *t = arka_malloc(sizeof *t + (size_t)n * sizeof *t->types);
+    hot_table *t = arka_calloc(1, sizeof *t + (size_t)n * sizeof *t->types);
     if (t == NULL)
         return NULL;
-    *t = (hot_table){arka_snapshot_ref(pin->snapshot), pin->time_min, pin->time_max,
-                     pin->newest_first, n};
+    t->session = session;
+    t->n_fields = n;
     for (int i = 0; arka_signature_next(&signature, &type, &name); i++)
         t->types[i] = type;
     return t;
-}
-
-/* The field was BIGINT when the batch came, or is of the view's type; see arka_snapshot. */
-static bool fits(arka_type field, arka_type column)
-{
-    return field == column || (field == ARKA_DOUBLE && column == ARKA_BIGINT);
-}
-
-static bool batches_fit(const hot_table *t)
-{
-    for (int64_t b = 0; b < t->snapshot->n_hot_batches; b++) {
-        const arka_hot_batch *hot = &t->snapshot->hot[b];
-        for (int i = 0; i < t->n_fields && i < hot->n_fields; i++) {
-            int c = hot->column_of_field[i];
-            if (c >= 0 && !fits(t->types[i], hot->batch->columns[c].type))
-                return false;
-        }
-    }
-    return true;
 }
 
 static void add_columns(duckdb_bind_info info, arka_slice signature)
@@ -105,34 +71,37 @@ static void add_columns(duckdb_bind_info info, arka_slice signature)
     }
 }
 
+static char *text_parameter(duckdb_bind_info info, idx_t i)
+{
+    duckdb_value v = duckdb_bind_get_parameter(info, i);
+    char *text = duckdb_get_varchar(v);
+    duckdb_destroy_value(&v);
+    return text;
+}
+
+/*
+ * What is bound may be kept and run again (plans.c): it holds no rows, only the way to the
+ * session's pin.
+ */
 static void bind_hot(duckdb_bind_info info)
 {
     duckdb_client_context context;
-    char *arguments[3];
     duckdb_table_function_get_client_context(info, &context);
     arka_session *s = arka_session_find(duckdb_bind_get_extra_info(info), context);
     duckdb_destroy_client_context(&context);
-    for (idx_t i = 0; i < 3; i++) {
-        duckdb_value v = duckdb_bind_get_parameter(info, i);
-        arguments[i] = duckdb_get_varchar(v);
-        duckdb_destroy_value(&v);
-    }
-    arka_slice signature = arka_slice_of(arguments[2]);
-    arka_pin *pin =
-        s ? arka_session_pin(s, arka_slice_of(arguments[0]), arka_slice_of(arguments[1])) : NULL;
-    hot_table *t = pin ? make_table(pin, signature) : NULL;
+    char *signature = text_parameter(info, 2);
+    hot_table *t = s ? make_table(s, arka_slice_of(signature)) : NULL;
     if (t == NULL) {
-        duckdb_bind_set_error(info,
-                              pin ? "arc_hot: out of memory" : "arc_hot: the table is not pinned");
+        duckdb_bind_set_error(info, s ? "arc_hot: out of memory" : "arc_hot: no session");
     } else {
+        t->database = text_parameter(info, 0);
+        t->name = text_parameter(info, 1);
         duckdb_bind_set_bind_data(info, t, free_table);
-        if (!batches_fit(t))
-            duckdb_bind_set_error(info, "arc_hot: the view is older than the table");
-        add_columns(info, signature);
-        duckdb_bind_set_cardinality(info, (idx_t)count_wanted_rows(t), true);
+        add_columns(info, arka_slice_of(signature));
+        arka_pin *pin = pin_of(t);
+        duckdb_bind_set_cardinality(info, pin ? (idx_t)pin->snapshot->n_hot_rows : 0, false);
     }
-    for (int i = 0; i < 3; i++)
-        duckdb_free(arguments[i]);
+    duckdb_free(signature);
 }
 
 /* ---- init: which rows, dealt out ---- */
@@ -143,6 +112,9 @@ typedef struct place {
 
 typedef struct hot_scan {
     const hot_table *table;
+    arka_snapshot *snapshot;
+    int64_t time_min, time_max;
+    bool newest_first;
     atomic_int_fast64_t next_unit;
     int64_t n_units;
     place *starts; /* n_units + 1; the last is behind the end */
@@ -157,19 +129,30 @@ typedef struct hot_reader {
 static void free_scan(void *memory)
 {
     hot_scan *s = memory;
+    arka_snapshot_unref(s->snapshot);
     arka_free(s->starts);
     arka_free(s->fields);
     arka_free(s);
 }
 
-/* Fills starts; without memory for them counts only. */
-static int64_t cut_units(const hot_table *t, place *starts)
+/* Batch i in the order of reading: as they came, or the other way. */
+static const arka_hot_batch *hot_at(const hot_scan *s, int64_t i)
 {
-    const arka_snapshot *snapshot = t->snapshot;
+    return &s->snapshot->hot[s->newest_first ? s->snapshot->n_hot_batches - 1 - i : i];
+}
+
+static bool wanted(const hot_scan *s, const arka_batch *b)
+{
+    return b->time_max >= s->time_min && b->time_min <= s->time_max;
+}
+
+/* Fills starts; without memory for them counts only. */
+static int64_t cut_units(const hot_scan *s, place *starts)
+{
     int64_t n = 0, in_unit = UNIT_ROWS;
-    for (int64_t b = 0; b < snapshot->n_hot_batches; b++) {
-        const arka_batch *batch = hot_at(t, b)->batch;
-        if (!wanted(t, batch))
+    for (int64_t b = 0; b < s->snapshot->n_hot_batches; b++) {
+        const arka_batch *batch = hot_at(s, b)->batch;
+        if (!wanted(s, batch))
             continue;
         for (int64_t row = 0; row < batch->n_rows;) {
             if (in_unit == UNIT_ROWS) {
@@ -185,34 +168,69 @@ static int64_t cut_units(const hot_table *t, place *starts)
         }
     }
     if (starts != NULL)
-        starts[n] = (place){snapshot->n_hot_batches, 0};
+        starts[n] = (place){s->snapshot->n_hot_batches, 0};
     return n;
+}
+
+/* The field was BIGINT when the batch came, or is of the view's type; see arka_snapshot. */
+static bool fits(arka_type field, arka_type column)
+{
+    return field == column || (field == ARKA_DOUBLE && column == ARKA_BIGINT);
+}
+
+static bool batches_fit(const hot_scan *s)
+{
+    for (int64_t b = 0; b < s->snapshot->n_hot_batches; b++) {
+        const arka_hot_batch *hot = &s->snapshot->hot[b];
+        for (int i = 0; i < s->table->n_fields && i < hot->n_fields; i++) {
+            int c = hot->column_of_field[i];
+            if (c >= 0 && !fits(s->table->types[i], hot->batch->columns[c].type))
+                return false;
+        }
+    }
+    return true;
+}
+
+static hot_scan *make_scan(duckdb_init_info info, const hot_table *t, const arka_pin *pin)
+{
+    hot_scan *s = arka_calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->table = t;
+    s->snapshot = arka_snapshot_ref(pin->snapshot);
+    s->time_min = pin->time_min;
+    s->time_max = pin->time_max;
+    s->newest_first = pin->newest_first;
+    s->n_units = cut_units(s, NULL);
+    s->n_columns = duckdb_init_get_column_count(info);
+    s->starts = arka_calloc((size_t)s->n_units + 1, sizeof *s->starts);
+    s->fields = arka_calloc(s->n_columns + 1, sizeof *s->fields);
+    if (s->starts == NULL || s->fields == NULL) {
+        free_scan(s);
+        return NULL;
+    }
+    cut_units(s, s->starts);
+    for (idx_t i = 0; i < s->n_columns; i++) {
+        idx_t column = duckdb_init_get_column_index(info, i);
+        s->fields[i] = column <= (idx_t)t->n_fields ? (int)column - 1 : -1;
+    }
+    return s;
 }
 
 static void init_hot(duckdb_init_info info)
 {
     const hot_table *t = duckdb_init_get_bind_data(info);
-    hot_scan *s = arka_calloc(1, sizeof *s);
-    if (s != NULL) {
-        s->table = t;
-        s->n_columns = duckdb_init_get_column_count(info);
-        s->n_units = cut_units(t, NULL);
-        s->starts = arka_calloc((size_t)s->n_units + 1, sizeof *s->starts);
-        s->fields = arka_calloc(s->n_columns + 1, sizeof *s->fields);
-    }
-    if (s == NULL || s->starts == NULL || s->fields == NULL) {
-        if (s != NULL)
-            free_scan(s);
-        duckdb_init_set_error(info, "arc_hot: out of memory");
+    const arka_pin *pin = pin_of(t);
+    hot_scan *s = pin ? make_scan(info, t, pin) : NULL;
+    if (s == NULL) {
+        duckdb_init_set_error(info,
+                              pin ? "arc_hot: out of memory" : "arc_hot: the table is not pinned");
         return;
-    }
-    cut_units(t, s->starts);
-    for (idx_t i = 0; i < s->n_columns; i++) {
-        idx_t column = duckdb_init_get_column_index(info, i);
-        s->fields[i] = column <= (idx_t)t->n_fields ? (int)column - 1 : -1;
     }
     duckdb_init_set_init_data(info, s, free_scan);
     duckdb_init_set_max_threads(info, s->n_units > 0 ? (idx_t)s->n_units : 1);
+    if (!batches_fit(s))
+        duckdb_init_set_error(info, "arc_hot: the view is older than the table");
 }
 
 static void init_reader(duckdb_init_info info)
@@ -304,7 +322,7 @@ static void put_missing(duckdb_vector out, idx_t at, arka_type type, int64_t n)
 
 static void put_rows(const hot_scan *s, duckdb_data_chunk chunk, idx_t at, place from, int64_t n)
 {
-    const arka_hot_batch *hot = hot_at(s->table, from.batch);
+    const arka_hot_batch *hot = hot_at(s, from.batch);
     for (idx_t i = 0; i < s->n_columns; i++) {
         int field = s->fields[i];
         if (field < 0)
@@ -334,9 +352,9 @@ static int64_t next_rows(hot_scan *s, hot_reader *r, int64_t room, place *from)
             r->at = s->starts[unit];
             r->end = s->starts[unit + 1];
         }
-        const arka_batch *b = hot_at(s->table, r->at.batch)->batch;
+        const arka_batch *b = hot_at(s, r->at.batch)->batch;
         int64_t to = r->at.batch == r->end.batch ? r->end.row : b->n_rows;
-        int64_t n = wanted(s->table, b) ? to - r->at.row : 0;
+        int64_t n = wanted(s, b) ? to - r->at.row : 0;
         n = n < room ? n : room;
         *from = r->at;
         r->at.row += n;

@@ -58,27 +58,34 @@ static arka_status quote_default(arka_inspection *i, arka_error *err)
 
 /* ---- DuckDB's parser ---- */
 
+arka_status arka_parser_init(arka_parser *parser, duckdb_connection connection, arka_error *err)
+{
+    *parser = (arka_parser){.connection = connection};
+    if (duckdb_prepare(connection,
+                       "SELECT json_serialize_sql($1::VARCHAR, skip_null := true, "
+                       "skip_empty := true)",
+                       &parser->serialize) == DuckDBSuccess)
+        return ARKA_OK;
+    arka_status status = arka_fail(err, ARKA_INTERNAL, "DuckDB has no json_serialize_sql: %s",
+                                   duckdb_prepare_error(parser->serialize));
+    arka_parser_fini(parser);
+    return status;
+}
+
+void arka_parser_fini(arka_parser *parser)
+{
+    duckdb_destroy_prepare(&parser->serialize);
+}
+
 /* json_serialize_sql(sql) into the arena. */
-static arka_status serialize(duckdb_connection connection, const char *sql, arka_arena *arena,
+static arka_status serialize(const arka_parser *parser, arka_slice sql, arka_arena *arena,
                              arka_slice *out, arka_error *err)
 {
-    arka_buf call = ARKA_BUF_INIT;
-    duckdb_result result;
+    duckdb_result result = {0};
     arka_slice json = {NULL, 0};
     arka_status status = ARKA_OK;
-    arka_buf_text(&call, "SELECT json_serialize_sql('");
-    for (const char *quote; (quote = strchr(sql, '\'')) != NULL; sql = quote + 1) {
-        arka_buf_append(&call, sql, (size_t)(quote - sql));
-        arka_buf_text(&call, "''");
-    }
-    arka_buf_text(&call, sql);
-    arka_buf_text(&call, "', skip_null := true, skip_empty := true)");
-    const char *text = arka_buf_cstr(&call);
-    if (text == NULL) {
-        arka_buf_fini(&call);
-        return arka_fail_nomem(err, "a statement", strlen(sql));
-    }
-    if (duckdb_query(connection, text, &result) == DuckDBSuccess) {
+    if (duckdb_bind_varchar_length(parser->serialize, 1, sql.data, sql.len) == DuckDBSuccess &&
+        duckdb_execute_prepared(parser->serialize, &result) == DuckDBSuccess) {
         duckdb_data_chunk chunk = duckdb_fetch_chunk(result);
         if (chunk != NULL && duckdb_data_chunk_get_size(chunk) == 1) {
             duckdb_string_t *s = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
@@ -92,17 +99,17 @@ static arka_status serialize(duckdb_connection connection, const char *sql, arka
         status = arka_complain_duckdb(err, NULL, 0, duckdb_result_error(&result));
     }
     duckdb_destroy_result(&result);
-    arka_buf_fini(&call);
     *out = json;
     return status;
 }
 
-arka_status arka_parse_sql(duckdb_connection connection, const arka_text *text, size_t offset,
+arka_status arka_parse_sql(const arka_parser *parser, const arka_text *text, size_t offset,
                            arka_arena *arena, const arka_tree **out_node, arka_error *err)
 {
     arka_slice json;
     arka_tree *tree;
-    ARKA_TRY(serialize(connection, text->sql.data + offset, arena, &json, err));
+    arka_slice sql = {text->sql.data + offset, text->sql.len - offset};
+    ARKA_TRY(serialize(parser, sql, arena, &json, err));
     ARKA_TRY(arka_tree_parse(arena, json, &tree, err));
     if (arka_tree_true(tree, "error")) {
         int64_t position = arka_tree_i64(tree, "position", -1);
@@ -186,7 +193,7 @@ static size_t explained_at(arka_inspection *i)
     return arka_token_is_word(t, "analyze") ? t.at + t.text.len : end;
 }
 
-static arka_status inspect(arka_inspection *i, duckdb_connection connection, arka_error *err)
+static arka_status inspect(arka_inspection *i, const arka_parser *parser, arka_error *err)
 {
     arka_lexer lexer = {i->text.user, 0};
     arka_token first = arka_lexer_next(&lexer);
@@ -203,14 +210,14 @@ static arka_status inspect(arka_inspection *i, duckdb_connection connection, ark
         i->statement = ARKA_STATEMENT_DESCRIBE;
     }
     arka_arena arena = ARKA_ARENA_INIT; /* the tree's; what stays is copied */
-    arka_status status = arka_parse_sql(connection, &i->text, offset, &arena, &node, err);
+    arka_status status = arka_parse_sql(parser, &i->text, offset, &arena, &node, err);
     if (status == ARKA_OK)
-        status = arka_walk(i, connection, offset, node, err);
+        status = arka_walk(i, parser->connection, offset, node, err);
     arka_arena_fini(&arena);
     return status;
 }
 
-arka_status arka_inspect(duckdb_connection connection, arka_slice text, arka_inspection **out,
+arka_status arka_inspect(const arka_parser *parser, arka_slice text, arka_inspection **out,
                          arka_error *err)
 {
     if (text.len > MAX_TEXT)
@@ -229,7 +236,7 @@ arka_status arka_inspect(duckdb_connection connection, arka_slice text, arka_ins
     i->text.user = (arka_slice){arka_arena_text(&i->arena, text), text.len};
     if (i->text.user.data == NULL)
         return arka_fail_nomem(err, "a statement", text.len);
-    ARKA_TRY(inspect(i, connection, err));
+    ARKA_TRY(inspect(i, parser, err));
     *out = arka_take(i);
     return ARKA_OK;
 }

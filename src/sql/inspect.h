@@ -43,11 +43,22 @@ typedef struct arka_inspection {
     size_t information_at;
 } arka_inspection;
 
+/** DuckDB's parser, as one connection reaches it. */
+typedef struct arka_parser {
+    duckdb_connection connection; /* borrowed */
+    duckdb_prepared_statement serialize;
+} arka_parser;
+
+ARKA_MUST_USE arka_status arka_parser_init(arka_parser *parser, duckdb_connection connection,
+                                           arka_error *err);
+/** Before the connection goes. Zero-initialised is fine. */
+void arka_parser_fini(arka_parser *parser);
+
 /**
- * Inspect one statement. `connection` parses and folds constants; it must be idle.
+ * Inspect one statement. The parser's connection also folds constants; it must be idle.
  * ARKA_INPUT: no SQL, no statement or too long; ARKA_FORBIDDEN: not allowed. Free with unref.
  */
-ARKA_MUST_USE arka_status arka_inspect(duckdb_connection connection, arka_slice text,
+ARKA_MUST_USE arka_status arka_inspect(const arka_parser *parser, arka_slice text,
                                        arka_inspection **out, arka_error *err);
 static inline arka_inspection *arka_inspection_ref(arka_inspection *inspection)
 {
@@ -59,7 +70,7 @@ void arka_inspection_unref(arka_inspection *inspection);
 ARKA_CLEANUP(arka_inspection, arka_inspection_unref)
 
 /** DuckDB's parse tree of the one statement in `sql` (NUL-terminated), by json_serialize_sql. */
-ARKA_MUST_USE arka_status arka_parse_sql(duckdb_connection connection, const arka_text *text,
+ARKA_MUST_USE arka_status arka_parse_sql(const arka_parser *parser, const arka_text *text,
                                          size_t offset, arka_arena *arena,
                                          const arka_tree **out_node, arka_error *err);
 

@@ -6,6 +6,7 @@
 
 static duckdb_database database;
 static duckdb_connection connection;
+static arka_parser parser;
 
 static void connect_once(void)
 {
@@ -18,10 +19,13 @@ static void connect_once(void)
         duckdb_query(connection, "SET TimeZone = 'UTC'; SET errors_as_json = true", &result),
         DuckDBSuccess);
     duckdb_destroy_result(&result);
+    arka_error err = {0};
+    ASSERT_OK(arka_parser_init(&parser, connection, &err));
 }
 
 __attribute__((destructor)) static void disconnect(void)
 {
+    arka_parser_fini(&parser);
     duckdb_disconnect(&connection);
     duckdb_close(&database);
 }
@@ -31,7 +35,7 @@ static arka_inspection *inspect(const char *text)
     arka_error err = {0};
     arka_inspection *i = NULL;
     connect_once();
-    arka_status status = arka_inspect(connection, arka_slice_of(text), &i, &err);
+    arka_status status = arka_inspect(&parser, arka_slice_of(text), &i, &err);
     if (status != ARKA_OK)
         fail_msg("%s: refused: %s", text, err.msg);
     return i;
@@ -58,7 +62,7 @@ static void check_refused(const char *text, arka_status status, const char *says
     arka_error err = {0};
     arka_inspection *i = NULL;
     connect_once();
-    arka_status got = arka_inspect(connection, arka_slice_of(text), &i, &err);
+    arka_status got = arka_inspect(&parser, arka_slice_of(text), &i, &err);
     if (got == ARKA_OK)
         fail_msg("%s: allowed", text);
     if (got != status || strstr(err.msg, says) == NULL)
@@ -218,12 +222,12 @@ TEST(what_is_no_statement_is_bad_input)
     arka_error err = {0};
     arka_inspection *i;
     connect_once();
-    ASSERT_FAILS(arka_inspect(connection, (arka_slice){"SELECT\0 1", 9}, &i, &err), ARKA_INPUT,
+    ASSERT_FAILS(arka_inspect(&parser, (arka_slice){"SELECT\0 1", 9}, &i, &err), ARKA_INPUT,
                  "not UTF-8 text: byte 6");
     static char longer[(1 << 20) + 1];
     memset(longer, ' ', sizeof longer);
-    ASSERT_FAILS(arka_inspect(connection, (arka_slice){longer, sizeof longer}, &i, &err),
-                 ARKA_INPUT, "more than 1048576");
+    ASSERT_FAILS(arka_inspect(&parser, (arka_slice){longer, sizeof longer}, &i, &err), ARKA_INPUT,
+                 "more than 1048576");
 }
 
 TEST(tables_that_are_none_are_refused)

@@ -112,10 +112,11 @@ static arka_status begin(arka_query *q, arka_sql *sql, const arka_query_options 
     tell_start(q, options, q);
     ARKA_TRY(arka_session_check(q->session, err));
     ARKA_TRY(
-        arka_cache_inspect(sql->cache, q->session->connection, options->text, &q->inspection, err));
+        arka_cache_inspect(sql->cache, &q->session->parser, options->text, &q->inspection, err));
     ARKA_TRY(choose_text(q, database, options->scoped, count, err));
     ARKA_TRY(arka_resolve(q->session, q->inspection, database, options->scoped, err));
-    return arka_run_start(&q->run, q->session, &q->text, err);
+    bool plain = !count && q->inspection->statement == ARKA_STATEMENT_SELECT;
+    return arka_run_start(&q->run, q->session, &q->text, plain ? q->inspection : NULL, err);
 }
 
 /* ---- the answer ---- */

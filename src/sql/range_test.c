@@ -10,9 +10,11 @@
 
 static duckdb_database database;
 static duckdb_connection connection;
+static arka_parser parser;
 
 __attribute__((destructor)) static void disconnect(void)
 {
+    arka_parser_fini(&parser);
     duckdb_disconnect(&connection);
     duckdb_close(&database);
 }
@@ -34,8 +36,9 @@ static arka_inspection *inspect(const char *text)
         assert_int_equal(duckdb_connect(database, &connection), DuckDBSuccess);
         assert_int_equal(duckdb_query(connection, "SET TimeZone = 'UTC'", &result), DuckDBSuccess);
         duckdb_destroy_result(&result);
+        ASSERT_OK(arka_parser_init(&parser, connection, &err));
     }
-    if (arka_inspect(connection, arka_slice_of(text), &i, &err) != ARKA_OK)
+    if (arka_inspect(&parser, arka_slice_of(text), &i, &err) != ARKA_OK)
         fail_msg("%s: %s", text, err.msg);
     return i;
 }

@@ -19,14 +19,18 @@ static arka_status failed(arka_run *run, const char *message, bool *lost, arka_e
     return *lost ? ARKA_INPUT : arka_complain_duckdb(err, run->text, 0, message);
 }
 
-static arka_status prepare(arka_run *run, bool *lost, arka_error *err)
+static arka_status prepare(arka_run *run, arka_inspection *inspection, bool *lost, arka_error *err)
 {
-    if (duckdb_prepare(run->session->connection, run->text->sql.data, &run->prepared) !=
-        DuckDBSuccess)
-        return failed(run, duckdb_prepare_error(run->prepared), lost, err);
-    duckdb_statement_type type = duckdb_prepared_statement_type(run->prepared);
+    arka_session *s = run->session;
+    int64_t n_lists = s->n_lists;
+    if (duckdb_prepare(s->connection, run->text->sql.data, &run->plan.prepared) != DuckDBSuccess)
+        return failed(run, duckdb_prepare_error(run->plan.prepared), lost, err);
+    duckdb_statement_type type = duckdb_prepared_statement_type(run->plan.prepared);
     if (type != DUCKDB_STATEMENT_TYPE_SELECT && type != DUCKDB_STATEMENT_TYPE_EXPLAIN)
         return arka_fail(err, ARKA_FORBIDDEN, "a statement of kind %d is not allowed", (int)type);
+    run->plan.inspection = inspection ? arka_inspection_ref(inspection) : NULL;
+    run->plan.lists_files = s->n_lists > n_lists;
+    memcpy(run->plan.schema, s->schema, sizeof s->schema);
     return ARKA_OK;
 }
 
@@ -34,7 +38,7 @@ static arka_status execute(arka_run *run, bool *lost, arka_error *err)
 {
     duckdb_pending_result pending = NULL;
     arka_status status = ARKA_OK;
-    if (duckdb_pending_prepared_streaming(run->prepared, &pending) != DuckDBSuccess) {
+    if (duckdb_pending_prepared_streaming(run->plan.prepared, &pending) != DuckDBSuccess) {
         status = failed(run, duckdb_pending_error(pending), lost, err);
     } else {
         /* blocks, working along, until there are rows, the end or an interrupt */
@@ -55,17 +59,41 @@ static arka_status fetch(arka_run *run, duckdb_data_chunk *out, bool *lost, arka
     return message != NULL && message[0] != 0 ? failed(run, message, lost, err) : ARKA_OK;
 }
 
-static arka_status attempt(arka_run *run, arka_session *session, const arka_text *text, bool *lost,
-                           arka_error *err)
+/* A kept plan, if it saw the files of this time: DuckDB binds again what lists files, and is
+ * watched. */
+static arka_status execute_kept(arka_run *run, const arka_inspection *inspection, bool *done,
+                                bool *lost, arka_error *err)
 {
-    *run = (arka_run){.session = session, .text = text};
-    arka_status status = prepare(run, lost, err);
-    if (status == ARKA_OK)
-        status = execute(run, lost, err);
+    int64_t n_lists = run->session->n_lists;
+    *done = false;
+    if (inspection == NULL || !arka_plan_take(run->session, inspection, &run->plan))
+        return ARKA_OK;
+    arka_status status = execute(run, lost, err);
+    *done = status != ARKA_OK || !run->plan.lists_files || run->session->n_lists > n_lists;
+    if (!*done) {
+        duckdb_destroy_result(&run->result);
+        run->has_result = false;
+        arka_plan_fini(&run->plan);
+    }
+    return status;
+}
+
+static arka_status attempt(arka_run *run, arka_session *session, const arka_text *text,
+                           arka_inspection *inspection, bool *lost, arka_error *err)
+{
+    bool done = false;
+    *run = (arka_run){.session = session, .text = text, .failed = true};
+    arka_status status = execute_kept(run, inspection, &done, lost, err);
+    if (status == ARKA_OK && !done) {
+        status = prepare(run, inspection, lost, err);
+        if (status == ARKA_OK)
+            status = execute(run, lost, err);
+    }
     if (status == ARKA_OK)
         status = fetch(run, &run->first, lost, err);
     run->ended = run->first == NULL;
-    if (status != ARKA_OK)
+    run->failed = status != ARKA_OK;
+    if (run->failed)
         arka_run_fini(run);
     return status;
 }
@@ -76,14 +104,14 @@ static arka_status fail_lost(arka_error *err)
 }
 
 arka_status arka_run_start(arka_run *run, arka_session *session, const arka_text *text,
-                           arka_error *err)
+                           arka_inspection *inspection, arka_error *err)
 {
     ARKA_TRY(arka_session_check(session, err));
     bool lost = true;
     arka_status status = ARKA_OK;
     for (int i = 0; i < ATTEMPTS && lost; i++) {
         lost = false;
-        status = attempt(run, session, text, &lost, err);
+        status = attempt(run, session, text, inspection, &lost, err);
     }
     return lost ? fail_lost(err) : status;
 }
@@ -101,7 +129,8 @@ arka_status arka_run_fetch(arka_run *run, duckdb_data_chunk *out, arka_error *er
         return ARKA_OK;
     }
     arka_status status = fetch(run, out, &lost, err);
-    run->ended = status == ARKA_OK && *out == NULL;
+    run->failed = status != ARKA_OK;
+    run->ended = *out == NULL;
     return lost ? fail_lost(err) : status;
 }
 
@@ -111,6 +140,8 @@ void arka_run_fini(arka_run *run)
         duckdb_destroy_data_chunk(&run->first);
     if (run->has_result)
         duckdb_destroy_result(&run->result);
-    duckdb_destroy_prepare(&run->prepared);
+    if (run->plan.inspection != NULL && run->ended && !run->failed)
+        arka_plan_keep(run->session, &run->plan);
+    arka_plan_fini(&run->plan);
     *run = (arka_run){0};
 }

@@ -7,9 +7,9 @@
 typedef struct arka_run {
     arka_session *session; /* borrowed */
     const arka_text *text; /* borrowed; complaints point into it */
-    duckdb_prepared_statement prepared;
+    arka_plan plan;        /* kept by the session afterwards if it has an inspection */
     duckdb_result result;
-    bool has_result, ended;
+    bool has_result, ended, failed;
     duckdb_data_chunk first; /* fetched by start; NULL when it was handed out, or there is none */
 } arka_run;
 
@@ -21,12 +21,13 @@ ARKA_MUST_USE arka_status arka_resolve(arka_session *session, const arka_inspect
                                        arka_slice database, bool scoped, arka_error *err);
 
 /**
- * Bind text->sql and run it until its first chunk is there. On failure `run` is as it was; else
- * free it with fini, before the session is given back. Errors as arka_query_start and
- * arka_query_next.
+ * Bind text->sql and run it until its first chunk is there. `inspection`: of the very same text, to
+ * keep the plan for the next time; NULL: not to. On failure `run` is as it was; else free it with
+ * fini, before the session is given back. Errors as arka_query_start and arka_query_next.
  */
 ARKA_MUST_USE arka_status arka_run_start(arka_run *run, arka_session *session,
-                                         const arka_text *text, arka_error *err);
+                                         const arka_text *text, arka_inspection *inspection,
+                                         arka_error *err);
 /** The next chunk, which the caller destroys; NULL behind the last. */
 ARKA_MUST_USE arka_status arka_run_fetch(arka_run *run, duckdb_data_chunk *out, arka_error *err);
 /** Zero-initialised is fine. Stops what still runs. */

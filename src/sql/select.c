@@ -68,7 +68,7 @@ static bool has_semicolon(arka_slice text)
 }
 
 /* `before` and the user's text, through DuckDB's parser, and what must be true of its tree. */
-static arka_status prove(duckdb_connection connection, const char *parameter, const char *before,
+static arka_status prove(const arka_parser *parser, const char *parameter, const char *before,
                          arka_slice user, bool (*holds)(const arka_tree *node),
                          const char *expected, arka_error *err)
 {
@@ -86,7 +86,7 @@ static arka_status prove(duckdb_connection connection, const char *parameter, co
         status = arka_fail_nomem(err, "a statement", sql.len);
     else if (memchr(user.data, 0, user.len) != NULL || has_semicolon(user))
         status = arka_fail(err, ARKA_INPUT, "%s must be %s", parameter, expected);
-    else if ((status = arka_parse_sql(connection, &text, 0, &arena, &node, &own)) != ARKA_OK)
+    else if ((status = arka_parse_sql(parser, &text, 0, &arena, &node, &own)) != ARKA_OK)
         status = arka_fail(err, status == ARKA_FORBIDDEN ? ARKA_INPUT : status, "%s: %s", parameter,
                            own.msg);
     else if (!holds(node))
@@ -151,7 +151,7 @@ static arka_status put_time(arka_buf *out, const char *parameter, const char *co
     return ARKA_OK;
 }
 
-static arka_status put_select(duckdb_connection connection, const arka_select *s, arka_buf *out,
+static arka_status put_select(const arka_parser *parser, const arka_select *s, arka_buf *out,
                               arka_error *err)
 {
     bool first = true;
@@ -162,14 +162,14 @@ static arka_status put_select(duckdb_connection connection, const arka_select *s
     ARKA_TRY(put_time(out, "start_time", ">=", s->start_time, &first, err));
     ARKA_TRY(put_time(out, "end_time", "<", s->end_time, &first, err));
     if (s->where.len > 0) {
-        ARKA_TRY(prove(connection, "where", "SELECT ", s->where, is_expression,
-                       "one SQL expression", err));
+        ARKA_TRY(
+            prove(parser, "where", "SELECT ", s->where, is_expression, "one SQL expression", err));
         arka_buf_text(out, first ? " WHERE (" : " AND (");
         arka_buf_slice(out, s->where);
         arka_buf_text(out, "\n)");
     }
     if (s->order_by.len > 0) {
-        ARKA_TRY(prove(connection, "order_by", "SELECT 1 ORDER BY ", s->order_by, is_column_list,
+        ARKA_TRY(prove(parser, "order_by", "SELECT 1 ORDER BY ", s->order_by, is_column_list,
                        "a list of columns, each with ASC or DESC behind it or nothing", err));
         arka_buf_text(out, " ORDER BY ");
         arka_buf_slice(out, s->order_by);
@@ -189,7 +189,7 @@ arka_status arka_select_to_sql(arka_sql *sql, const arka_select *select, arka_bu
     if (select->measurement.len == 0)
         return arka_fail(err, ARKA_INPUT, "the name of a measurement is missing");
     ARKA_TRY(arka_session_take(sql, (arka_mono){0}, &session, err));
-    arka_status status = put_select(session->connection, select, out, err);
+    arka_status status = put_select(&session->parser, select, out, err);
     arka_session_give(session);
     return status;
 }

@@ -112,8 +112,11 @@ static arka_status use_catalog(arka_sql *sql, arka_error *err)
 {
     arka_session *own = &sql->sessions[sql->n_sessions - 1];
     ARKA_TRY(arka_session_run(own, "ATTACH ':memory:' AS \"" ARKA_SQL_CATALOG "\"", err));
-    for (int i = 0; i < sql->n_sessions; i++)
-        ARKA_TRY(arka_session_run(&sql->sessions[i], "USE \"" ARKA_SQL_CATALOG "\"", err));
+    for (int i = 0; i < sql->n_sessions; i++) {
+        arka_session *s = &sql->sessions[i];
+        ARKA_TRY(arka_session_run(s, "USE \"" ARKA_SQL_CATALOG "\"", err));
+        ARKA_TRY(arka_parser_init(&s->parser, s->connection, err));
+    }
     return arka_session_run(own, "DETACH memory", err);
 }
 
@@ -185,6 +188,9 @@ void arka_sql_close(arka_sql *sql)
     arka_cache_free(sql->cache);
     arka_views_free(sql->views);
     for (int i = 0; i < sql->n_sessions; i++) {
+        for (int k = 0; k < ARKA_SESSION_PLANS; k++)
+            arka_plan_fini(&sql->sessions[i].plans[k]);
+        arka_parser_fini(&sql->sessions[i].parser);
         duckdb_disconnect(&sql->sessions[i].connection);
         arka_vec_fini(&sql->sessions[i].pins);
         arka_mutex_fini(&sql->sessions[i].lock);

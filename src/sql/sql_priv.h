@@ -22,21 +22,38 @@
  * that. */
 #define ARKA_NO_COLUMN "\n"
 
+enum { ARKA_SCHEMA_BYTES = 72 }; /* a database's name and a NUL, with room to spare */
+
 /** One table of a query, pinned before it is bound: arc_files and arc_hot both read this. */
 typedef struct arka_pin {
     arka_slice database, table; /* as the engine compares names */
     arka_snapshot *snapshot;
     int64_t time_min, time_max; /* rows outside are not wanted; both inclusive */
     bool newest_first;          /* read in this order if it is all the same */
+    uint64_t view; /* which view it is bound through; every new one has a higher number */
 } arka_pin;
+
+/** A statement that DuckDB has prepared and will bind again, or need not, when it runs again. */
+typedef struct arka_plan {
+    arka_inspection *inspection; /* NULL: free */
+    duckdb_prepared_statement prepared;
+    char schema[ARKA_SCHEMA_BYTES]; /* the session's, when it was bound */
+    uint64_t view;                  /* the newest of the views it was bound through */
+    bool lists_files;               /* arc_files was called while it was bound */
+} arka_plan;
+
+enum { ARKA_SESSION_PLANS = 8 };
 
 /** A connection. One query at a time owns it, from arka_session_take to arka_session_give. */
 typedef struct arka_session {
     arka_sql *sql;
     duckdb_connection connection;
-    idx_t id;        /* DuckDB's, by which its callbacks find the session */
-    char schema[72]; /* what SET schema was last told; "" at the start */
+    arka_parser parser;
+    idx_t id;                       /* DuckDB's, by which its callbacks find the session */
+    char schema[ARKA_SCHEMA_BYTES]; /* what SET schema was last told; "" at the start */
     ARKA_VEC(arka_pin) pins;
+    int64_t n_lists;                     /* calls of arc_files so far */
+    arka_plan plans[ARKA_SESSION_PLANS]; /* the newest first */
 
     arka_mutex lock;      /* SESSION: the rest */
     bool busy;            /* a query owns it */
@@ -83,12 +100,20 @@ ARKA_MUST_USE arka_status arka_session_check(arka_session *session, arka_error *
 /** Stop what runs; `late`: because of the deadline. */
 void arka_session_interrupt(arka_session *session, bool late);
 
+/* plans.c */
+/** The plan for this text and the views of the session's pins, if there is one; not the session's
+ * then. */
+bool arka_plan_take(arka_session *session, const arka_inspection *inspection, arka_plan *out);
+/** Keep a plan for what is pinned now; the oldest makes room. */
+void arka_plan_keep(arka_session *session, arka_plan *plan);
+/** Zero-initialised is fine. */
+void arka_plan_fini(arka_plan *plan);
+
 /* views.c */
 ARKA_MUST_USE arka_status arka_views_new(arka_sql *sql, arka_views **out, arka_error *err);
 void arka_views_free(arka_views *views);
-/** DuckDB has, for the next statement on any session, a view for this snapshot of the table. */
-ARKA_MUST_USE arka_status arka_views_ensure(arka_views *views, const arka_pin *pin,
-                                            arka_error *err);
+/** DuckDB has, for the next statement on any session, a view for this snapshot; sets pin->view. */
+ARKA_MUST_USE arka_status arka_views_ensure(arka_views *views, arka_pin *pin, arka_error *err);
 /** A schema for every database, and a view for every table. */
 ARKA_MUST_USE arka_status arka_views_ensure_all(arka_views *views, arka_error *err);
 
@@ -104,7 +129,7 @@ ARKA_MUST_USE arka_status arka_lists_register(arka_sql *sql, duckdb_connection c
 ARKA_MUST_USE arka_status arka_cache_new(arka_cache **out, arka_error *err);
 void arka_cache_free(arka_cache *cache);
 /** As arka_inspect, from the cache when it is there; *out is a reference. */
-ARKA_MUST_USE arka_status arka_cache_inspect(arka_cache *cache, duckdb_connection connection,
+ARKA_MUST_USE arka_status arka_cache_inspect(arka_cache *cache, const arka_parser *parser,
                                              arka_slice text, arka_inspection **out,
                                              arka_error *err);
 

@@ -18,6 +18,7 @@
 typedef struct view {
     arka_schema *schema; /* that it was made for */
     bool with_files;
+    uint64_t number;
 } view;
 
 struct arka_views {
@@ -26,6 +27,7 @@ struct arka_views {
     arka_mutex lock;       /* VIEWS: all of this, and the session */
     arka_map made; /* "database/table" in lower case → view; "database" → the schema is there */
     ARKA_VEC(view *) views;
+    uint64_t n_made;
     bool all_made;
     uint64_t all_version; /* of the engine's catalog when every table last had its view */
 };
@@ -174,9 +176,9 @@ static arka_status add_view_locked(arka_views *v, arka_slice key, view **out, ar
                : arka_fail_nomem(err, "the list of views", sizeof **out);
 }
 
-static arka_status ensure_locked(arka_views *v, const arka_pin *pin, arka_error *err)
+static arka_status ensure_locked(arka_views *v, arka_pin *pin, arka_error *err)
     ARKA_REQUIRES(v->lock);
-static arka_status ensure_locked(arka_views *v, const arka_pin *pin, arka_error *err)
+static arka_status ensure_locked(arka_views *v, arka_pin *pin, arka_error *err)
 {
     char bytes[KEY_BYTES];
     arka_slice key = make_key(bytes, pin->database, pin->table);
@@ -184,6 +186,7 @@ static arka_status ensure_locked(arka_views *v, const arka_pin *pin, arka_error 
     bool with_files = pin->snapshot->n_files > 0;
     view *known = arka_map_get(&v->made, key);
     if (known != NULL && known->schema != NULL) {
+        pin->view = known->number;
         if (known->schema->version >= schema->version && (known->with_files || !with_files))
             return ARKA_OK;
         /* snapshots may come in any order: a view only ever grows */
@@ -199,10 +202,11 @@ static arka_status ensure_locked(arka_views *v, const arka_pin *pin, arka_error 
     arka_schema_unref(known->schema);
     known->schema = schema;
     known->with_files = with_files;
+    pin->view = known->number = ++v->n_made;
     return ARKA_OK;
 }
 
-arka_status arka_views_ensure(arka_views *v, const arka_pin *pin, arka_error *err)
+arka_status arka_views_ensure(arka_views *v, arka_pin *pin, arka_error *err)
 {
     arka_mutex_lock(&v->lock);
     arka_status status = ensure_locked(v, pin, err);

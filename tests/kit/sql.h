@@ -207,11 +207,11 @@ static inline arka_status query_rows(const char *database, bool scoped, const ch
     arka_buf_cstr(out);
     ARKA_TRY(arka_session_take(sql, (arka_mono){0}, &session, err));
     arka_status status =
-        arka_cache_inspect(sql->cache, session->connection, arka_slice_of(text), &inspection, err);
+        arka_cache_inspect(sql->cache, &session->parser, arka_slice_of(text), &inspection, err);
     if (status == ARKA_OK)
         status = arka_resolve(session, inspection, arka_slice_of(database), scoped, err);
     if (status == ARKA_OK)
-        status = arka_run_start(&run, session, &inspection->text, err);
+        status = arka_run_start(&run, session, &inspection->text, inspection, err);
     while (status == ARKA_OK && (status = arka_run_fetch(&run, &chunk, err)) == ARKA_OK &&
            chunk != NULL) {
         for (idx_t r = 0; r < duckdb_data_chunk_get_size(chunk); r++)
