@@ -8,7 +8,7 @@
 static struct CMUnitTest tests[256];
 static size_t n_tests;
 static uint64_t seed;
-static char tmpdir[64];
+static char tmpdir[160];
 
 void kit_register(const char *name, void (*run)(void **state))
 {
@@ -102,7 +102,8 @@ static void remove_tmpdir(void)
 const char *kit_tmpdir(void)
 {
     if (tmpdir[0] == 0) {
-        strcpy(tmpdir, "/tmp/arka-test-XXXXXX");
+        const char *parent = getenv("TMPDIR");
+        snprintf(tmpdir, sizeof tmpdir, "%s/arka-test-XXXXXX", parent ? parent : "/tmp");
         if (mkdtemp(tmpdir) == NULL)
             abort();
         atexit(remove_tmpdir);
