@@ -107,3 +107,63 @@ TEST(queries_see_each_row_once_while_it_is_flushed)
     check_rows("SELECT count(extra0), count(extra1) FROM t", "20000 20000");
     close_service();
 }
+
+/* ---- the pool ---- */
+
+enum { CROWD = 64, EACH = 20 };
+
+static atomic_int n_answered, n_busy;
+
+static void ask_again_and_again(void *context)
+{
+    int k = *(int *)context;
+    arka_buf out = ARKA_BUF_INIT;
+    for (int i = 0; i < EACH; i++) {
+        char text[100];
+        arka_error err = {0};
+        arka_query *q = NULL;
+        bool done = false;
+        snprintf(text, sizeof text, "SELECT count(*) + %d FROM t WHERE n >= 0", (k + i) % 10);
+        arka_query_options options = {.text = arka_slice_of(text),
+                                      .format = ARKA_FORMAT_CSV,
+                                      .deadline = arka_mono_after_ms(60000)};
+        arka_status status = arka_query_start(sql, &options, &q, &err);
+        arka_buf_clear(&out);
+        while (status == ARKA_OK && !done)
+            status = arka_query_next(q, &out, &done, &err);
+        arka_query_free(q);
+        if (status == ARKA_BUSY) {
+            atomic_fetch_add(&n_busy, 1);
+            continue;
+        }
+        if (status != ARKA_OK)
+            fail_msg("%s: %s", text, err.msg);
+        const char *line = strchr(arka_buf_cstr(&out), '\n');
+        assert_int_equal(strtol(line + 1, NULL, 10), 10 * BATCH_ROWS + (k + i) % 10);
+        atomic_fetch_add(&n_answered, 1);
+    }
+    arka_buf_fini(&out);
+}
+
+TEST(a_crowd_shares_the_sessions)
+{
+    arka_error err = {0};
+    arka_thread threads[CROWD];
+    int numbers[CROWD];
+    open_service_with("crowd", (arka_sql_options){.threads = 2, .max_sessions = 16});
+    for (int k = 0; k < 10; k++) {
+        put_batch("default", "t", numbered(k));
+        if (k == 4)
+            flush("default", "t");
+    }
+    for (int i = 0; i < CROWD; i++) {
+        numbers[i] = i;
+        ASSERT_OK(arka_thread_start(&threads[i], "crowd", ask_again_and_again, &numbers[i], &err));
+    }
+    for (int i = 0; i < CROWD; i++)
+        arka_thread_join(&threads[i]);
+    print_message("%d answers, %d times busy\n", atomic_load(&n_answered), atomic_load(&n_busy));
+    assert_int_equal(atomic_load(&n_answered) + atomic_load(&n_busy), CROWD * EACH);
+    assert_true(atomic_load(&n_answered) >= 16);
+    close_service();
+}
