@@ -1,21 +1,26 @@
 /* Databases, tables and schemas: loading them, and making them when a write needs them. */
 #include "base/arena.h"
+#include "base/utf8.h"
 #include "engine/engine_priv.h"
 
 /* ---- at start ---- */
 
+/* A table as the manifest gives it, part by part. */
+struct pending {
+    int64_t id, database_id;
+    char *name;
+    ARKA_VEC(arka_field) fields; /* names in the arena */
+    int32_t version;
+    arka_table *table; /* the registry's, once made */
+};
+
 typedef struct loading {
     arka_engine *engine;
     ARKA_VEC(arka_database *) databases; /* in the order of the manifest */
-    struct pending {
-        int64_t id, database_id;
-        char *name;
-        ARKA_VEC(arka_field) fields; /* names in the arena */
-        int32_t version;
-        arka_table *table; /* owned by the registry once made */
-    } * tables;
-    size_t n_tables, cap_tables;
+    ARKA_VEC(struct pending) tables;
     bool made;
+    struct pending *owner; /* of `files`: they come table by table */
+    ARKA_VEC(arka_data_file *) files;
     arka_arena arena;
 } loading;
 
@@ -24,36 +29,37 @@ static arka_status load_database(void *context, int64_t id, arka_slice name, int
 {
     loading *l = context;
     arka_database *database;
-    ARKA_TRY(arka_registry_add_database(l->engine->registry, id, name, created_us, &database, err));
-    return arka_vec_push(&l->databases, database) ? ARKA_OK
-                                                  : arka_fail_nomem(err, "a list", sizeof(void *));
+    if (!arka_vec_reserve(&l->databases, 1))
+        return arka_fail_nomem(err, "a list", sizeof(void *));
+    ARKA_TRY(arka_registry_make_database(l->engine->registry, name, &database, err));
+    arka_registry_add_database(l->engine->registry, database, id, created_us);
+    l->databases.items[l->databases.n++] = database;
+    return ARKA_OK;
 }
 
 static arka_status load_table(void *context, int64_t id, int64_t database_id, arka_slice name,
                               arka_error *err)
 {
     loading *l = context;
-    if (l->n_tables == l->cap_tables &&
-        !arka_vec_grow((void **)&l->tables, &l->cap_tables, l->n_tables + 1, sizeof *l->tables))
-        return arka_fail_nomem(err, "a list of tables", sizeof *l->tables);
     char *copy = arka_arena_text(&l->arena, name);
-    if (copy == NULL)
-        return arka_fail_nomem(err, "a name", name.len);
-    l->tables[l->n_tables++] = (struct pending){.id = id, .database_id = database_id, .name = copy};
-    return ARKA_OK;
+    struct pending table = {.id = id, .database_id = database_id, .name = copy};
+    return copy != NULL && arka_vec_push(&l->tables, table)
+               ? ARKA_OK
+               : arka_fail_nomem(err, "a list of tables", sizeof table);
 }
 
 static struct pending *find_pending(loading *l, int64_t table_id)
 {
-    size_t low = 0, high = l->n_tables; /* the manifest gives tables by id */
+    size_t low = 0, high = l->tables.n; /* the manifest gives tables by id */
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (l->tables[middle].id < table_id)
+        if (l->tables.items[middle].id < table_id)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < l->n_tables && l->tables[low].id == table_id ? &l->tables[low] : NULL;
+    bool found = low < l->tables.n && l->tables.items[low].id == table_id;
+    return found ? &l->tables.items[low] : NULL;
 }
 
 static arka_status load_field(void *context, int64_t table_id, const arka_manifest_field *field,
@@ -62,10 +68,11 @@ static arka_status load_field(void *context, int64_t table_id, const arka_manife
     loading *l = context;
     struct pending *t = find_pending(l, table_id);
     if (t == NULL || field->id != (int32_t)t->fields.n + 1 || field->type < ARKA_BOOLEAN ||
-        field->type > ARKA_TIMESTAMPTZ)
-        return arka_fail(err, ARKA_CORRUPT,
-                         "manifest: column %d '%.*s' of table %lld has type %d, or is out of order",
-                         field->id, ARKA_FMT(field->name), (long long)table_id, field->type);
+        field->type > ARKA_TIMESTAMPTZ || arka_column_name_check(field->name, NULL) != ARKA_OK)
+        return arka_fail(
+            err, ARKA_CORRUPT,
+            "column %d '%.*s' of table %lld has type %d, or no name, or is out of order", field->id,
+            ARKA_FMT(field->name), (long long)table_id, field->type);
     char *name = arka_arena_text(&l->arena, field->name);
     arka_field f = {
         .type = (arka_type)field->type, .tag = field->tag, .name = {name, field->name.len}};
@@ -76,30 +83,52 @@ static arka_status load_field(void *context, int64_t table_id, const arka_manife
     return ARKA_OK;
 }
 
+static bool begins_with_time(const struct pending *t)
+{
+    return t->fields.n > 0 && t->fields.items[0].type == ARKA_TIMESTAMPTZ &&
+           arka_slice_eq(t->fields.items[0].name, ARKA_SLICE(ARKA_TIME_COLUMN));
+}
+
 static arka_status make_table(loading *l, struct pending *t, arka_error *err)
 {
+    arka_registry *registry = l->engine->registry;
     arka_database *database = NULL;
     for (size_t i = 0; i < l->databases.n && database == NULL; i++)
         if (arka_database_id(l->databases.items[i]) == t->database_id)
             database = l->databases.items[i];
-    if (database == NULL || t->fields.n == 0)
-        return arka_fail(err, ARKA_CORRUPT, "manifest: table %lld '%s' has no %s", (long long)t->id,
-                         t->name, database ? "columns" : "database");
+    if (database == NULL || !begins_with_time(t) || t->fields.n > ARKA_MAX_FIELDS)
+        return arka_fail(err, ARKA_CORRUPT, "table %lld '%s' has no %s", (long long)t->id, t->name,
+                         database ? "column 'time' in front, or too many columns" : "database");
     ARKA_AUTO(arka_schema) schema = NULL;
+    ARKA_AUTO(arka_table) table = NULL;
     ARKA_TRY(arka_schema_new(t->version, t->fields.items, (int)t->fields.n, &schema, err));
-    arka_table *table;
-    ARKA_TRY(arka_table_new(t->id, arka_slice_of(arka_database_name(database)),
-                            arka_slice_of(t->name), schema, &table, err));
-    ARKA_TRY(arka_registry_add_table(l->engine->registry, database, table, err));
+    ARKA_TRY(arka_table_new(arka_slice_of(arka_database_name(database)), arka_slice_of(t->name),
+                            schema, &table, err));
+    ARKA_TRY(arka_registry_reserve_table(registry, database, arka_slice_of(t->name), err));
+    arka_table_set_id(table, t->id);
     t->table = table;
+    arka_registry_add_table(registry, database, arka_take(table));
     return ARKA_OK;
 }
 
 static arka_status make_tables(loading *l, arka_error *err)
 {
-    for (size_t i = 0; !l->made && i < l->n_tables; i++)
-        ARKA_TRY(make_table(l, &l->tables[i], err));
+    for (size_t i = 0; !l->made && i < l->tables.n; i++)
+        ARKA_TRY(make_table(l, &l->tables.items[i], err));
     l->made = true;
+    return ARKA_OK;
+}
+
+/* The files that were read so far to the table they belong to. */
+static arka_status hand_over_files(loading *l, arka_error *err)
+{
+    arka_file_list *list;
+    if (l->files.n == 0)
+        return ARKA_OK;
+    ARKA_TRY(arka_file_list_new(NULL, l->files.items, l->files.n, &list, err));
+    arka_table_load_files(l->owner->table, list);
+    while (l->files.n > 0)
+        arka_data_file_unref(l->files.items[--l->files.n]);
     return ARKA_OK;
 }
 
@@ -108,18 +137,43 @@ static arka_status load_file(void *context, int64_t table_id, const arka_manifes
 {
     loading *l = context;
     ARKA_TRY(make_tables(l, err)); /* files come last: all fields are known */
-    struct pending *t = find_pending(l, table_id);
-    if (t == NULL)
-        return arka_fail(err, ARKA_CORRUPT, "manifest: file %.*s belongs to no table",
-                         ARKA_FMT(file->path));
+    if (l->owner == NULL || l->owner->id != table_id) {
+        ARKA_TRY(hand_over_files(l, err));
+        l->owner = find_pending(l, table_id);
+    }
+    if (l->owner == NULL || file->n_rows < 1 || file->n_bytes < 1 ||
+        file->time_min > file->time_max || file->schema_version < 1)
+        return arka_fail(
+            err, ARKA_CORRUPT,
+            "file %.*s belongs to no table, or has %lld rows, %lld bytes, schema version %d, times "
+            "%lld to %lld",
+            ARKA_FMT(file->path), (long long)file->n_rows, (long long)file->n_bytes,
+            file->schema_version, (long long)file->time_min, (long long)file->time_max);
     char *path =
         arka_arena_printf(&l->arena, "%s/%.*s", l->engine->base_path, ARKA_FMT(file->path));
-    if (path == NULL)
+    if (path == NULL || !arka_vec_reserve(&l->files, 1))
         return arka_fail_nomem(err, "a path", file->path.len);
-    arka_data_file *entry;
-    ARKA_TRY(arka_data_file_new(path, file->n_rows, file->n_bytes, file->time_min, file->time_max,
-                                file->schema_version, &entry, err));
-    return arka_table_load_file(t->table, entry, err);
+    arka_data_file like = {.n_rows = file->n_rows,
+                           .n_bytes = file->n_bytes,
+                           .time_min = file->time_min,
+                           .time_max = file->time_max,
+                           .schema_version = file->schema_version,
+                           .path = path};
+    ARKA_TRY(arka_data_file_new(&like, &l->files.items[l->files.n], err));
+    l->files.n++;
+    return ARKA_OK;
+}
+
+static void loading_fini(loading *l)
+{
+    for (size_t i = 0; i < l->tables.n; i++)
+        arka_vec_fini(&l->tables.items[i].fields);
+    for (size_t i = 0; i < l->files.n; i++)
+        arka_data_file_unref(l->files.items[i]);
+    arka_vec_fini(&l->tables);
+    arka_vec_fini(&l->databases);
+    arka_vec_fini(&l->files);
+    arka_arena_fini(&l->arena);
 }
 
 arka_status arka_engine__load(arka_engine *engine, arka_error *err)
@@ -129,15 +183,17 @@ arka_status arka_engine__load(arka_engine *engine, arka_error *err)
     arka_status status = arka_manifest_read(engine->manifest, &reader, err);
     if (status == ARKA_OK)
         status = make_tables(&l, err);
-    for (size_t i = 0; i < l.n_tables; i++)
-        arka_vec_fini(&l.tables[i].fields);
-    arka_free(l.tables);
-    arka_vec_fini(&l.databases);
-    arka_arena_fini(&l.arena);
+    if (status == ARKA_OK)
+        status = hand_over_files(&l, err);
+    if (status == ARKA_CORRUPT)
+        arka_error_prefix(err, "manifest %s: ", engine->manifest_path);
+    loading_fini(&l);
     return status;
 }
 
 /* ---- databases ---- */
+
+enum { MAX_NAME = 128 }; /* bytes of a name that becomes a directory's and part of a file's */
 
 static bool is_word(unsigned char c)
 {
@@ -147,20 +203,30 @@ static bool is_word(unsigned char c)
 /* What must hold for a directory name; the clients' rules are the server's business. */
 static arka_status check_path_part(const char *what, arka_slice name, arka_error *err)
 {
-    bool ok = name.len > 0 && name.len <= 128 && name.data[0] != '.' && name.data[0] != '-';
+    if (!arka_utf8_valid(name.data, name.len))
+        return arka_fail(err, ARKA_INPUT, "a %s name is not UTF-8", what);
+    bool ok = name.len > 0 && name.len <= MAX_NAME && name.data[0] != '.' && name.data[0] != '-';
     for (size_t i = 0; ok && i < name.len; i++)
         ok = is_word((unsigned char)name.data[i]) || (unsigned char)name.data[i] >= 0x80 ||
              (name.data[i] == '.' && name.data[i - 1] != '.');
-    return ok ? ARKA_OK : arka_fail(err, ARKA_INPUT, "%s name is not usable as a directory", what);
+    return ok ? ARKA_OK
+              : arka_fail(err, ARKA_INPUT,
+                          "%s name '%.*s' is not usable as a directory: 1 to %d bytes of letters, "
+                          "digits, '_', '-' and single '.', the first no '-' and no '.'",
+                          what, (int)arka_utf8_cut(name.data, name.len, MAX_NAME), name.data,
+                          MAX_NAME);
 }
 
 static arka_status add_database_locked(arka_engine *engine, arka_slice name, arka_database **out,
                                        arka_error *err)
 {
+    ARKA_AUTO(arka_database) database = NULL;
     int64_t id, now = arka_wall_us();
     ARKA_TRY(check_path_part("database", name, err));
+    ARKA_TRY(arka_registry_make_database(engine->registry, name, &database, err));
     ARKA_TRY(arka_manifest_add_database(engine->manifest, name, now, &id, err));
-    ARKA_TRY(arka_registry_add_database(engine->registry, id, name, now, out, err));
+    *out = database;
+    arka_registry_add_database(engine->registry, arka_take(database), id, now);
     arka_engine__catalog_changed(engine);
     return ARKA_OK;
 }
@@ -217,19 +283,22 @@ static arka_status list_changes(const arka_schema *old, const arka_schema *next,
     return ARKA_OK;
 }
 
+/* All that can fail comes before the manifest is changed: what it has, the registry has too. */
 static arka_status add_table(arka_engine *engine, arka_database *database, arka_slice name,
                              arka_schema *schema, const arka_manifest_field *fields, int n_fields,
                              arka_table **out, arka_error *err)
 {
+    ARKA_AUTO(arka_table) table = NULL;
     int64_t id;
     ARKA_TRY(check_path_part("measurement", name, err));
+    ARKA_TRY(
+        arka_table_new(arka_slice_of(arka_database_name(database)), name, schema, &table, err));
+    ARKA_TRY(arka_registry_reserve_table(engine->registry, database, name, err));
     ARKA_TRY(arka_manifest_add_table(engine->manifest, arka_database_id(database), name,
                                      arka_wall_us(), fields, n_fields, &id, err));
-    arka_table *table;
-    ARKA_TRY(
-        arka_table_new(id, arka_slice_of(arka_database_name(database)), name, schema, &table, err));
-    ARKA_TRY(arka_registry_add_table(engine->registry, database, table, err));
+    arka_table_set_id(table, id);
     *out = table;
+    arka_registry_add_table(engine->registry, database, arka_take(table));
     return ARKA_OK;
 }
 

@@ -98,6 +98,8 @@ arka_status arka_engine_open(const arka_engine_options *options, arka_engine **o
     if (engine == NULL)
         return arka_fail_nomem(err, "the engine", sizeof *engine);
     engine->options = *options;
+    engine->options.base_path = engine->options.manifest_path = NULL; /* we keep our own */
+    engine->options.default_database = NULL;
     if (engine->options.os == NULL)
         engine->options.os = &arka_os_real;
     engine->lock_fd = -1;
@@ -125,6 +127,8 @@ arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)
     int64_t n_tables;
     if (engine->registry != NULL)
         status = arka_engine_flush(engine, (arka_slice){0}, (arka_slice){0}, &n_tables, err);
+    arka_engine__wait_for_writers(engine); /* those that came to be refused */
+    arka_engine__forget_unsure(engine);
     arka_registry_free(engine->registry);
     arka_manifest_close(engine->manifest);
     arka_vec_fini(&engine->flushing);
@@ -183,19 +187,6 @@ arka_type arka_engine_column_type(arka_engine *engine, arka_slice database, arka
     return schema->fields[f].type;
 }
 
-static arka_status show_database(arka_engine *engine, arka_database *database,
-                                 arka_status (*each)(void *context, const arka_database_info *info,
-                                                     arka_error *err),
-                                 void *context, arka_error *err)
-{
-    arka_table_list tables = {0};
-    arka_status status = arka_registry_tables(engine->registry, database, &tables, err);
-    arka_database_info info = {arka_database_name(database), arka_database_created_us(database),
-                               (int64_t)tables.n};
-    arka_vec_fini(&tables);
-    return status == ARKA_OK ? each(context, &info, err) : status;
-}
-
 arka_status arka_engine_each_database(arka_engine *engine,
                                       arka_status (*each)(void *context,
                                                           const arka_database_info *info,
@@ -204,8 +195,12 @@ arka_status arka_engine_each_database(arka_engine *engine,
 {
     arka_database_list databases = {0};
     arka_status status = arka_registry_databases(engine->registry, &databases, err);
-    for (size_t i = 0; status == ARKA_OK && i < databases.n; i++)
-        status = show_database(engine, databases.items[i], each, context, err);
+    for (size_t i = 0; status == ARKA_OK && i < databases.n; i++) {
+        const arka_database *d = databases.items[i];
+        arka_database_info info = {arka_database_name(d), arka_database_created_us(d),
+                                   arka_registry_n_tables(engine->registry, d)};
+        status = each(context, &info, err);
+    }
     arka_vec_fini(&databases);
     return status;
 }
@@ -239,12 +234,18 @@ arka_status arka_engine_each_table(arka_engine *engine, arka_slice database,
     return status;
 }
 
-static arka_status add_files(void *context, const arka_table_info *info, arka_error *err)
+static void count_files(arka_engine *engine, arka_engine_stats *out)
 {
-    arka_engine_stats *out = context;
-    out->files += info->n_files;
-    out->file_bytes += info->file_bytes;
-    return ARKA_OK;
+    arka_table_list tables = {0};
+    /* Out of memory leaves the gauges at 0. */
+    ARKA_IGNORE(arka_registry_all_tables(engine->registry, &tables, NULL));
+    for (size_t i = 0; i < tables.n; i++) {
+        arka_table_gauges g;
+        arka_table_get_gauges(tables.items[i], &g);
+        out->files += g.n_files;
+        out->file_bytes += g.file_bytes;
+    }
+    arka_vec_fini(&tables);
 }
 
 void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
@@ -265,6 +266,5 @@ void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
         .hot_limit_bytes = (int64_t)engine->options.hot_limit_bytes,
         .orphans = ARKA_GAUGE(engine, orphans),
     };
-    /* Out of memory leaves the file gauges at what was counted so far. */
-    ARKA_IGNORE(arka_engine_each_table(engine, (arka_slice){0}, add_files, out, NULL));
+    count_files(engine, out);
 }

@@ -41,13 +41,16 @@ void arka_engine_options_default(arka_engine_options *options);
 
 /**
  * Open: takes the data directory for this process (ARKA_CONFLICT if another has it), reads the
- * manifest, sets files that it does not know aside in {base}/.orphans, starts the flusher.
+ * manifest, sets files of its tables that it does not know aside in {base}/.orphans, tells of those
+ * that are missing (events), starts the flusher.
  */
 ARKA_MUST_USE arka_status arka_engine_open(const arka_engine_options *options, arka_engine **out,
                                            arka_error *err);
 /**
- * Flush everything and stop. Writes during and after it are refused with ARKA_BUSY. A failure to
- * flush is returned; memory is freed and threads are gone in any case. Snapshots may outlive it.
+ * Flush everything and stop. Writes that are inside end first, those that begin meanwhile are
+ * refused with ARKA_BUSY; all other calls must have ended before. When it returns the engine is
+ * gone, and nobody may call any more. A failure to flush is returned, after every table was tried;
+ * memory is freed and threads are gone in any case. Snapshots may outlive it.
  */
 arka_status arka_engine_close(arka_engine *take_engine, arka_error *err);
 static inline void arka_engine_drop(arka_engine *take_engine)
@@ -109,24 +112,26 @@ arka_type arka_engine_column_type(arka_engine *engine, arka_slice database, arka
 typedef struct arka_put_batch {
     arka_slice measurement;
     arka_batch *batch;  /* borrowed; the engine takes its own reference */
-    arka_status status; /* out */
+    arka_status status; /* out: ARKA_OK, it was stored; anything else, it was not */
     arka_error error;   /* out, when status is not OK */
 } arka_put_batch;
 
 /**
  * Store batches into `database` (made if missing), each visible to every query that starts after
- * the return. Each batch whole or not at all; one that does not fit its table gets ARKA_INPUT in
- * its `status` and the others are stored, unless `atomic`: then one misfit stores nothing and is
- * returned. ARKA_BUSY: over the memory limit or closing, nothing stored. Other errors (manifest
- * not writable): batches with status ARKA_OK were stored.
+ * the return. Each batch whole or not at all; one that does not fit its table gets ARKA_INPUT or
+ * ARKA_LIMIT in its `status` and the others are stored, unless `atomic`: then the first failure is
+ * returned and no row is stored (columns that one of the batches brought may stay). ARKA_BUSY: over
+ * the memory limit, closing, or the manifest is locked; ARKA_IO: the manifest could not be written;
+ * ARKA_NOMEM. After those `status` says which batches were stored all the same.
  */
 ARKA_MUST_USE arka_status arka_engine_write(arka_engine *engine, arka_slice database,
                                             arka_put_batch *batches, size_t n_batches, bool atomic,
                                             arka_error *err);
 
 /**
- * Write hot rows to Parquet and return when they are in the manifest. Empty names mean all.
- * *out_tables: tables that had something to flush.
+ * Write the rows that are hot now to Parquet and return when they are in the manifest. Empty names
+ * mean all. *out_tables: tables that had something to flush. A table that fails does not keep the
+ * others from it; the first failure is returned.
  */
 ARKA_MUST_USE arka_status arka_engine_flush(arka_engine *engine, arka_slice database,
                                             arka_slice table, int64_t *out_tables, arka_error *err);
@@ -134,7 +139,7 @@ ARKA_MUST_USE arka_status arka_engine_flush(arka_engine *engine, arka_slice data
 /** Counters since the start, and gauges. */
 typedef struct arka_engine_stats {
     int64_t rows_written, batches_written, bytes_written; /* into the hot tier */
-    int64_t writes_refused;                               /* ARKA_BUSY */
+    int64_t writes_refused;                               /* for want of memory */
     int64_t flushes, flush_failures, flush_rows, flush_files, flush_bytes, flush_ns;
     int64_t hot_rows, hot_bytes, hot_limit_bytes;
     int64_t files, file_bytes, orphans;

@@ -393,7 +393,7 @@ TEST(a_flush_of_many_hours_syncs_the_file_system_not_each_file)
 
 TEST(one_flush_takes_no_more_than_its_share)
 {
-    enum { MANY = 600 }; /* three slices */
+    enum { MANY = 60, EACH = 1000 }; /* more than three slices, too large to be put together */
     arka_error err = {0};
     arka_engine *e;
     arka_engine_options o = kit_engine_options("share");
@@ -401,14 +401,14 @@ TEST(one_flush_takes_no_more_than_its_share)
     int64_t n;
     ASSERT_OK(arka_engine_open(&o, &e, &err));
     for (int i = 0; i < MANY; i++)
-        ASSERT_OK(kit_write(e, "default", "m", kit_rows(T0 + i, 1, 1), &err));
+        ASSERT_OK(kit_write(e, "default", "m", kit_rows(T0 + i, 1, EACH), &err));
     ASSERT_OK(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err));
     arka_snapshot *s = kit_snapshot(e, "default", "m");
     assert_int_equal(s->n_hot_rows, 0);
-    assert_int_equal(kit_snapshot_rows(s), MANY);
+    assert_int_equal(kit_snapshot_rows(s), MANY * EACH);
     assert_in_range(s->n_files, 3, MANY);
     for (int64_t i = 0; i < s->n_files; i++)
-        assert_in_range(s->files[i]->n_rows, 1, 256);
+        assert_in_range(s->files[i]->n_rows, 1, 32 * EACH); /* slices of 8, 16 and 32 */
     arka_snapshot_unref(s);
     ASSERT_OK(arka_engine_close(e, &err));
 }

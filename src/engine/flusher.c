@@ -1,12 +1,12 @@
 /* When a table is flushed, and by whom: one thread of the engine's, or the caller of flush. */
+#include "engine/due.h"
 #include "engine/engine_priv.h"
 
 /* How often tables are looked at: the grain of the age trigger. */
 enum { LOOK_EVERY_MS = 100 };
-/* Memory in use, as percent of the hot limit, from which the largest tables are flushed early. */
-enum { EARLY_PERCENT = 50 };
-/* A table whose flush failed is left alone for so long. */
-enum { RETRY_AFTER_MS = 1000 };
+/* For how long the flusher works on what one look found: then there may be something more urgent.
+ */
+enum { LOOK_AGAIN_AFTER_MS = 500 };
 
 /* ---- one flush at a time a table ---- */
 
@@ -28,6 +28,14 @@ static arka_status claim(arka_engine *e, arka_table *table, arka_error *err)
     return ok ? ARKA_OK : arka_fail_nomem(err, "a flush", sizeof table);
 }
 
+static bool claim_if_free(arka_engine *e, arka_table *table)
+{
+    arka_mutex_lock(&e->flush_lock);
+    bool ok = !is_flushing_locked(e, table) && arka_vec_push(&e->flushing, table);
+    arka_mutex_unlock(&e->flush_lock);
+    return ok;
+}
+
 static void release(arka_engine *e, const arka_table *table)
 {
     arka_mutex_lock(&e->flush_lock);
@@ -41,28 +49,21 @@ static void release(arka_engine *e, const arka_table *table)
     arka_mutex_unlock(&e->flush_lock);
 }
 
-/* At least the n_rows oldest; 0 is what one flush takes. *flushed: how many went. */
-static arka_status flush_one(arka_engine *e, arka_table *table, int64_t n_rows, int64_t *flushed,
-                             arka_error *err)
-{
-    ARKA_TRY(claim(e, table, err));
-    arka_status status;
-    int64_t n;
-    *flushed = 0;
-    do {
-        status = arka_engine__flush_table(e, table, &n, err);
-        *flushed += status == ARKA_OK ? n : 0;
-    } while (status == ARKA_OK && n > 0 && *flushed < n_rows);
-    release(e, table);
-    return status;
-}
-
-/* What is hot now; what comes meanwhile need not wait for this. */
+/* What is hot now; what comes meanwhile need not wait for this. *flushed: how many rows went. */
 static arka_status flush_all(arka_engine *e, arka_table *table, int64_t *flushed, arka_error *err)
 {
     arka_table_gauges g;
+    *flushed = 0;
+    ARKA_TRY(claim(e, table, err));
     arka_table_get_gauges(table, &g);
-    return flush_one(e, table, g.hot_rows, flushed, err);
+    arka_status status = ARKA_OK;
+    int64_t n = 1;
+    while (status == ARKA_OK && n > 0 && *flushed < g.hot_rows) {
+        status = arka_engine__flush_table(e, table, &n, err);
+        *flushed += n;
+    }
+    release(e, table);
+    return status;
 }
 
 arka_status arka_engine_flush(arka_engine *engine, arka_slice database, arka_slice table,
@@ -72,109 +73,125 @@ arka_status arka_engine_flush(arka_engine *engine, arka_slice database, arka_sli
     if (database.len > 0 && (only = arka_registry_database(engine->registry, database)) == NULL)
         return arka_fail(err, ARKA_NOTFOUND, "unknown database: %.*s", ARKA_FMT(database));
     arka_table_list tables = {0};
-    arka_status status = arka_registry_tables(engine->registry, only, &tables, err);
-    bool found = table.len == 0;
+    arka_status first = arka_registry_tables(engine->registry, only, &tables, err);
+    bool found = table.len == 0 || first != ARKA_OK;
     int64_t n = 0;
-    for (size_t i = 0; status == ARKA_OK && i < tables.n; i++) {
+    for (size_t i = 0; i < tables.n; i++) {
         int64_t flushed = 0;
         if (table.len > 0 && !arka_name_eq(arka_slice_of(arka_table_name(tables.items[i])), table))
             continue;
         found = true;
-        status = flush_all(engine, tables.items[i], &flushed, err);
+        arka_status status = flush_all(engine, tables.items[i], &flushed, err);
+        first = first != ARKA_OK ? first : status;
         n += flushed > 0;
     }
     arka_vec_fini(&tables);
-    if (status == ARKA_OK && !found)
+    if (!found)
         return arka_fail(err, ARKA_NOTFOUND, "unknown measurement: %.*s", ARKA_FMT(table));
-    if (status == ARKA_OK)
+    if (first == ARKA_OK)
         *out_tables = n;
-    return status;
+    return first;
 }
 
-/* ---- the end ---- */
+/* ---- writers, and the end ---- */
+
+void arka_engine__writer_enters(arka_engine *engine)
+{
+    /* seq_cst here and in close: either close sees this writer, or the writer sees `closing`. */
+    atomic_fetch_add(&engine->writers, 1);
+}
+
+void arka_engine__writer_leaves(arka_engine *engine)
+{
+    if (!atomic_load(&engine->closing)) {
+        atomic_fetch_sub(&engine->writers, 1); /* the last thing that is touched: see close */
+        return;
+    }
+    arka_mutex_lock(&engine->flush_lock);
+    atomic_fetch_sub(&engine->writers, 1);
+    arka_cond_broadcast(&engine->flush_done);
+    arka_mutex_unlock(&engine->flush_lock);
+}
 
 void arka_engine__wait_for_writers(arka_engine *engine)
 {
     arka_mutex_lock(&engine->flush_lock);
+    /* Not every writer that leaves wakes us: one may have looked at `closing` just before. */
     while (atomic_load(&engine->writers) > 0)
-        arka_cond_wait(&engine->flush_done, &engine->flush_lock, arka_mono_after_ms(100));
-    arka_mutex_unlock(&engine->flush_lock);
-}
-
-void arka_engine__last_writer_left(arka_engine *engine)
-{
-    arka_mutex_lock(&engine->flush_lock);
-    arka_cond_broadcast(&engine->flush_done);
+        arka_cond_wait(&engine->flush_done, &engine->flush_lock, arka_mono_after_ms(10));
     arka_mutex_unlock(&engine->flush_lock);
 }
 
 /* ---- the thread ---- */
 
-static bool is_due(const arka_engine *e, const arka_table_gauges *g)
+static bool has_to_stop(arka_engine *e)
 {
-    const arka_engine_options *o = &e->options;
-    if (g->hot_rows == 0)
+    arka_mutex_lock(&e->flush_lock);
+    bool stop = e->stop;
+    arka_mutex_unlock(&e->flush_lock);
+    return stop;
+}
+
+typedef struct rounds {
+    arka_table_list tables;
+    ARKA_VEC(arka_due) due;
+} rounds;
+
+/* What is due now, in r->due; whether memory is short. Out of memory: nothing is. */
+static bool look(arka_engine *e, rounds *r)
+{
+    r->due.n = 0;
+    bool memory_is_short = arka_due_is_memory_short(&e->options, ARKA_GAUGE(e, hot_bytes));
+    if (arka_registry_all_tables(e->registry, &r->tables, NULL) != ARKA_OK ||
+        !arka_vec_reserve(&r->due, r->tables.n))
         return false;
-    int64_t since_flush_ms =
-        g->last_flush.ns == 0 ? INT64_MAX : arka_mono_since_ns(g->last_flush) / 1000000;
-    if (g->hot_bytes >= o->flush_bytes)
-        return true;
-    bool wanted = g->hot_rows >= o->flush_rows ||
-                  arka_mono_since_ns(g->hot_since) / 1000000 >= o->flush_age_ms;
-    return wanted && since_flush_ms >= o->flush_interval_ms;
-}
-
-static void flush_and_go_on(arka_engine *e, arka_table *table)
-{
-    int64_t flushed;
-    arka_error err = {0};
-    /* It has been reported as an event and counted; the rows stay and the next look tries again. */
-    ARKA_IGNORE(flush_one(e, table, 0, &flushed, &err));
-}
-
-static void flush_due(arka_engine *e, const arka_table_list *tables)
-{
-    int64_t hot = ARKA_GAUGE(e, hot_bytes);
-    bool short_of_memory = hot > (int64_t)(e->options.hot_limit_bytes / 100 * EARLY_PERCENT);
-    arka_table *largest = NULL;
-    int64_t largest_bytes = 0;
-    for (size_t i = 0; i < tables->n; i++) {
-        arka_table_gauges g;
-        arka_table_get_gauges(tables->items[i], &g);
-        bool just_failed = g.hot_rows > 0 && g.last_flush.ns > g.hot_since.ns &&
-                           arka_mono_since_ns(g.last_flush) < RETRY_AFTER_MS * INT64_C(1000000);
-        if (just_failed)
-            continue;
-        if (is_due(e, &g)) {
-            flush_and_go_on(e, tables->items[i]);
-        } else if (g.hot_bytes > largest_bytes) {
-            largest = tables->items[i];
-            largest_bytes = g.hot_bytes;
-        }
+    for (size_t i = 0; i < r->tables.n; i++) {
+        r->due.items[i].table = r->tables.items[i];
+        arka_table_get_gauges(r->tables.items[i], &r->due.items[i].gauges);
     }
-    if (short_of_memory && largest != NULL && ARKA_GAUGE(e, hot_bytes) >= hot)
-        flush_and_go_on(e, largest);
+    r->due.n =
+        arka_due_pick(r->due.items, r->tables.n, &e->options, memory_is_short, arka_mono_now());
+    return memory_is_short;
+}
+
+/* True when there may be more to do at once. */
+static bool work(arka_engine *e, rounds *r)
+{
+    bool was_short = look(e, r);
+    arka_mono start = arka_mono_now();
+    for (size_t i = 0; i < r->due.n && !has_to_stop(e); i++) {
+        int64_t n;
+        if (!claim_if_free(e, r->due.items[i].table))
+            continue;
+        /* It has been reported as an event and counted; the rows stay and are tried again. */
+        ARKA_IGNORE(arka_engine__flush_table(e, r->due.items[i].table, &n, NULL));
+        release(e, r->due.items[i].table);
+        bool is_short = arka_due_is_memory_short(&e->options, ARKA_GAUGE(e, hot_bytes));
+        if (is_short != was_short || arka_mono_since_ms(start) > LOOK_AGAIN_AFTER_MS)
+            return true;
+    }
+    return false;
 }
 
 static void run_flusher(void *context)
 {
     arka_engine *e = context;
+    rounds r = {0};
+    bool more = false;
     arka_mutex_lock(&e->flush_lock);
     while (!e->stop) {
-        if (!e->wanted)
+        if (!e->wanted && !more)
             arka_cond_wait(&e->flush_wake, &e->flush_lock, arka_mono_after_ms(LOOK_EVERY_MS));
         e->wanted = false;
         if (e->stop)
             break;
         arka_mutex_unlock(&e->flush_lock);
-        arka_table_list tables = {0};
-        arka_error err = {0};
-        if (arka_registry_tables(e->registry, NULL, &tables, &err) == ARKA_OK)
-            flush_due(e, &tables);
-        arka_vec_fini(&tables);
+        more = work(e, &r);
         arka_mutex_lock(&e->flush_lock);
     }
     arka_mutex_unlock(&e->flush_lock);
+    arka_vec_fini(&r.tables);
+    arka_vec_fini(&r.due);
 }
 
 void arka_engine__want_flush(arka_engine *engine)

@@ -217,15 +217,24 @@ arka_status arka_file_rename(const arka_os *os, const char *from, const char *to
     return os->rename(from, to) == 0 ? ARKA_OK : fail_io(err, "renaming to", to);
 }
 
-arka_status arka_fs_sync(const arka_os *os, const char *path, arka_error *err)
+arka_status arka_fs_open(const arka_os *os, const char *path, int *out_fd, arka_error *err)
 {
-    int fd = os->open(path, O_RDONLY | O_DIRECTORY, 0);
+    int fd = open_again(os, path, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return fail_io(err, "opening", path);
-    arka_status status = os->syncfs(fd) == 0 ? ARKA_OK
-                                             : fail_io(err, "syncing the file system of", path);
-    ARKA_IGNORE(os->close(fd)); /* read-only */
-    return status;
+    *out_fd = fd;
+    return ARKA_OK;
+}
+
+arka_status arka_fs_sync(const arka_os *os, int fd, arka_error *err)
+{
+    return sync_again(os->syncfs, fd) ? ARKA_OK : fail_io(err, "syncing", "the file system");
+}
+
+void arka_fs_close(const arka_os *os, int fd)
+{
+    if (fd >= 0)
+        ARKA_IGNORE(os->close(fd)); /* nothing was written through it */
 }
 
 typedef struct walk {

@@ -69,8 +69,16 @@ ARKA_MUST_USE arka_status arka_dir_make_unsynced(const arka_os *os, const char *
 /** rename alone: durable only after arka_fs_sync. */
 ARKA_MUST_USE arka_status arka_file_rename(const arka_os *os, const char *from, const char *to,
                                            arka_error *err);
-/** Everything that was written to the file system of `path`, names included, is on its disk. */
-ARKA_MUST_USE arka_status arka_fs_sync(const arka_os *os, const char *path, arka_error *err);
+/**
+ * For arka_fs_sync: the file system of directory `path`. Opened before the writing, so that it
+ * hears of every failure since. *out_fd is closed by arka_fs_close.
+ */
+ARKA_MUST_USE arka_status arka_fs_open(const arka_os *os, const char *path, int *out_fd,
+                                       arka_error *err);
+/** Everything that was written to that file system, names included, is on its disk. */
+ARKA_MUST_USE arka_status arka_fs_sync(const arka_os *os, int fd, arka_error *err);
+/** -1 is fine. */
+void arka_fs_close(const arka_os *os, int fd);
 /**
  * Every regular file below `path`, depth first, by its path relative to `path`. Stops when `each`
  * fails. A missing directory has no files. Symbolic links are not followed.

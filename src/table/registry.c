@@ -11,12 +11,14 @@ enum { MAX_KEY = 256 };
 struct arka_database {
     int64_t id, created_us;
     char *name;
+    int64_t n_tables;
     arka_map tables; /* folded name → arka_table */
 };
 
 struct arka_registry {
     arka_mutex lock;    /* REGISTRY */
     arka_map databases; /* folded name → arka_database */
+    arka_table_list all;
 };
 
 arka_status arka_registry_new(arka_registry **out, arka_error *err)
@@ -29,8 +31,10 @@ arka_status arka_registry_new(arka_registry **out, arka_error *err)
     return ARKA_OK;
 }
 
-static void free_database(arka_database *database)
+void arka_database_free(arka_database *database)
 {
+    if (database == NULL)
+        return;
     size_t at = 0;
     for (const arka_map_entry *e; (e = arka_map_next(&database->tables, &at)) != NULL;)
         arka_table_free(e->value);
@@ -45,8 +49,9 @@ void arka_registry_free(arka_registry *registry)
         return;
     size_t at = 0;
     for (const arka_map_entry *e; (e = arka_map_next(&registry->databases, &at)) != NULL;)
-        free_database(e->value);
+        arka_database_free(e->value);
     arka_map_fini(&registry->databases);
+    arka_vec_fini(&registry->all);
     arka_mutex_fini(&registry->lock);
     arka_free(registry);
 }
@@ -71,10 +76,7 @@ static arka_slice fold(arka_slice name, char key[MAX_KEY])
 {
     if (name.len > MAX_KEY)
         return (arka_slice){key, 0};
-    for (size_t i = 0; i < name.len; i++) {
-        unsigned char c = (unsigned char)name.data[i];
-        key[i] = (char)(c >= 'A' && c <= 'Z' ? c | 32 : c);
-    }
+    arka_name_fold(name, key);
     return (arka_slice){key, name.len};
 }
 
@@ -99,41 +101,58 @@ arka_table *arka_registry_table(arka_registry *registry, const arka_database *da
     return table;
 }
 
-arka_status arka_registry_add_database(arka_registry *registry, int64_t id, arka_slice name,
-                                       int64_t created_us, arka_database **out, arka_error *err)
+arka_status arka_registry_make_database(arka_registry *registry, arka_slice name,
+                                        arka_database **out, arka_error *err)
 {
-    arka_database *database = arka_calloc(1, sizeof *database);
-    if (database == NULL || (database->name = arka_strndup(name.data, name.len)) == NULL) {
-        arka_free(database);
+    ARKA_AUTO(arka_database) database = arka_calloc(1, sizeof *database);
+    if (database == NULL || (database->name = arka_strndup(name.data, name.len)) == NULL)
         return arka_fail_nomem(err, "a database", sizeof *database);
-    }
-    database->id = id;
-    database->created_us = created_us;
     char key[MAX_KEY];
     arka_slice folded = fold(name, key);
     arka_mutex_lock(&registry->lock);
-    bool ok = arka_map_put(&registry->databases, folded, database);
+    bool ok = arka_map_reserve(&registry->databases, folded);
     arka_mutex_unlock(&registry->lock);
-    if (!ok) {
-        free_database(database);
-        return arka_fail_nomem(err, "a database", sizeof *database);
-    }
-    *out = database;
+    if (!ok)
+        return arka_fail_nomem(err, "a database", name.len);
+    *out = arka_take(database);
     return ARKA_OK;
 }
 
-arka_status arka_registry_add_table(arka_registry *registry, arka_database *database,
-                                    arka_table *take_table, arka_error *err)
+void arka_registry_add_database(arka_registry *registry, arka_database *take_database, int64_t id,
+                                int64_t created_us)
+{
+    take_database->id = id;
+    take_database->created_us = created_us;
+    char key[MAX_KEY];
+    arka_slice folded = fold(arka_slice_of(take_database->name), key);
+    arka_mutex_lock(&registry->lock);
+    bool ok = arka_map_put(&registry->databases, folded, take_database);
+    arka_mutex_unlock(&registry->lock);
+    ARKA_CHECK(ok, "the name was reserved");
+}
+
+arka_status arka_registry_reserve_table(arka_registry *registry, arka_database *database,
+                                        arka_slice name, arka_error *err)
+{
+    char key[MAX_KEY];
+    arka_slice folded = fold(name, key);
+    arka_mutex_lock(&registry->lock);
+    bool ok = arka_map_reserve(&database->tables, folded) && arka_vec_reserve(&registry->all, 1);
+    arka_mutex_unlock(&registry->lock);
+    return ok ? ARKA_OK : arka_fail_nomem(err, "a table", name.len);
+}
+
+void arka_registry_add_table(arka_registry *registry, arka_database *database,
+                             arka_table *take_table)
 {
     char key[MAX_KEY];
     arka_slice folded = fold(arka_slice_of(arka_table_name(take_table)), key);
     arka_mutex_lock(&registry->lock);
-    bool ok = arka_map_put(&database->tables, folded, take_table);
+    bool ok = arka_map_put(&database->tables, folded, take_table) &&
+              arka_vec_push(&registry->all, take_table);
+    database->n_tables++;
     arka_mutex_unlock(&registry->lock);
-    if (ok)
-        return ARKA_OK;
-    arka_table_free(take_table);
-    return arka_fail_nomem(err, "a table", folded.len);
+    ARKA_CHECK(ok, "the name was reserved");
 }
 
 static int by_database_name(const void *a, const void *b)
@@ -191,4 +210,25 @@ arka_status arka_registry_tables(arka_registry *registry, const arka_database *d
     if (out->n > 1)
         qsort(out->items, out->n, sizeof *out->items, by_table_name);
     return ARKA_OK;
+}
+
+arka_status arka_registry_all_tables(arka_registry *registry, arka_table_list *out, arka_error *err)
+{
+    out->n = 0;
+    arka_mutex_lock(&registry->lock);
+    bool ok = arka_vec_reserve(out, registry->all.n);
+    if (ok && registry->all.n > 0)
+        memcpy(out->items, registry->all.items, registry->all.n * sizeof *out->items);
+    out->n = ok ? registry->all.n : 0;
+    size_t n = registry->all.n;
+    arka_mutex_unlock(&registry->lock);
+    return ok ? ARKA_OK : arka_fail_nomem(err, "a list of tables", n * sizeof(void *));
+}
+
+int64_t arka_registry_n_tables(arka_registry *registry, const arka_database *database)
+{
+    arka_mutex_lock(&registry->lock);
+    int64_t n = database->n_tables;
+    arka_mutex_unlock(&registry->lock);
+    return n;
 }

@@ -26,13 +26,25 @@ arka_database *arka_registry_database(arka_registry *registry, arka_slice name);
 arka_table *arka_registry_table(arka_registry *registry, const arka_database *database,
                                 arka_slice name);
 
-/** The name must be free (the caller serialises additions). */
-ARKA_MUST_USE arka_status arka_registry_add_database(arka_registry *registry, int64_t id,
-                                                     arka_slice name, int64_t created_us,
-                                                     arka_database **out, arka_error *err);
-/** Takes the table, also on failure. */
-ARKA_MUST_USE arka_status arka_registry_add_table(arka_registry *registry, arka_database *database,
-                                                  arka_table *take_table, arka_error *err);
+/*
+ * Adding has two steps, so that between them the manifest can be changed and nothing fails after:
+ * the first allocates, the second makes it seen. The caller serialises additions; the name is free.
+ */
+
+ARKA_MUST_USE arka_status arka_registry_make_database(arka_registry *registry, arka_slice name,
+                                                      arka_database **out, arka_error *err);
+void arka_registry_add_database(arka_registry *registry, arka_database *take_database, int64_t id,
+                                int64_t created_us);
+/** One that was made and is not added. NULL is fine. */
+void arka_database_free(arka_database *database);
+ARKA_CLEANUP(arka_database, arka_database_free)
+
+ARKA_MUST_USE arka_status arka_registry_reserve_table(arka_registry *registry,
+                                                      arka_database *database, arka_slice name,
+                                                      arka_error *err);
+/** Its name was reserved. */
+void arka_registry_add_table(arka_registry *registry, arka_database *database,
+                             arka_table *take_table);
 
 typedef ARKA_VEC(arka_database *) arka_database_list;
 typedef ARKA_VEC(arka_table *) arka_table_list;
@@ -42,5 +54,9 @@ ARKA_MUST_USE arka_status arka_registry_databases(arka_registry *registry, arka_
 ARKA_MUST_USE arka_status arka_registry_tables(arka_registry *registry,
                                                const arka_database *database, arka_table_list *out,
                                                arka_error *err);
+/** All tables in the order they were added, in place of what `out` has: for who looks often. */
+ARKA_MUST_USE arka_status arka_registry_all_tables(arka_registry *registry, arka_table_list *out,
+                                                   arka_error *err);
+int64_t arka_registry_n_tables(arka_registry *registry, const arka_database *database);
 
 #endif

@@ -1,13 +1,14 @@
 #include "table/slices.h"
 
-arka_status arka_hot_slice_new(arka_hot_slice **out, arka_error *err)
+#include "table/coalesce.h"
+
+arka_status arka_hot_slice_new(int cap, arka_hot_slice **out, arka_error *err)
 {
-    arka_hot_slice *slice = arka_malloc(sizeof *slice);
+    size_t n_bytes = sizeof(arka_hot_slice) + (size_t)cap * sizeof(arka_hot_batch);
+    arka_hot_slice *slice = arka_malloc(n_bytes);
     if (slice == NULL)
-        return arka_fail_nomem(err, "a slice", sizeof *slice);
-    slice->n = 0;
-    slice->since = arka_mono_now();
-    slice->n_rows = slice->n_bytes = 0;
+        return arka_fail_nomem(err, "a slice", n_bytes);
+    *slice = (arka_hot_slice){.cap = cap, .since = arka_mono_now()};
     arka_ref_init(&slice->ref);
     *out = slice;
     return ARKA_OK;
@@ -24,17 +25,40 @@ void arka_hot_slice_unref(arka_hot_slice *slice)
     arka_free(slice);
 }
 
-bool arka_slice_list_add(arka_slice_list *list, arka_hot_slice *slice)
+void arka_hot_slice_add(arka_hot_slice *slice, arka_batch *take_batch, arka_layout *take_layout)
 {
-    if (!arka_vec_reserve(&list->slices, 1) || !arka_vec_reserve(&list->counts, 1))
-        return false;
+    ARKA_DCHECK(slice->n < slice->cap);
+    slice->items[slice->n++] = (arka_hot_batch){.batch = take_batch,
+                                                .layout = take_layout,
+                                                .column_of_field = take_layout->column_of_field,
+                                                .n_fields = take_layout->n_fields};
+    slice->n_rows += take_batch->n_rows;
+    slice->n_bytes += (int64_t)take_batch->memory_bytes;
+    if (arka_batch_is_small(take_batch)) {
+        slice->n_small++;
+        slice->small_bytes += (int64_t)take_batch->memory_bytes;
+    }
+}
+
+bool arka_slice_list_has_room(const arka_slice_list *list, size_t n)
+{
+    return list->slices.cap >= n && list->counts.cap >= n;
+}
+
+bool arka_slice_list_reserve(arka_slice_list *list, size_t n)
+{
+    return arka_slice_list_has_room(list, n) ||
+           (arka_vec_reserve(&list->slices, n) && arka_vec_reserve(&list->counts, n));
+}
+
+void arka_slice_list_add(arka_slice_list *list, arka_hot_slice *slice)
+{
     arka_ref_add(&slice->ref);
     list->slices.items[list->slices.n++] = slice;
     list->counts.items[list->counts.n++] = slice->n;
     list->n_batches += slice->n;
     list->n_rows += slice->n_rows;
     list->n_bytes += slice->n_bytes;
-    return true;
 }
 
 void arka_slice_list_fini(arka_slice_list *list)

@@ -1,7 +1,6 @@
 /**
- * Slices: the hot batches of a table in runs of fixed size. A slice is appended to under the
- * table's lock and read without it: entries below a count taken under the lock never change.
- * Private to table/.
+ * Slices: the hot batches of a table in runs. A slice is appended to under the table's lock and
+ * read without it: entries below a count taken under the lock never change. Private to table/.
  */
 #ifndef ARKA_TABLE_SLICES_H
 #define ARKA_TABLE_SLICES_H
@@ -11,18 +10,25 @@
 #include "table/layout.h"
 #include "table/snapshot.h"
 
-enum { ARKA_SLICE_BATCHES = 256 };
+enum { ARKA_SLICE_BATCHES = 256 }; /* most that are appended to one */
 
 typedef struct arka_hot_slice {
     arka_ref ref;
-    int n;           /* under the table's lock */
-    arka_mono since; /* when its first batch came */
+    struct arka_hot_slice *next, *prev; /* in the table's list; its lock */
+    int n, cap;                         /* entries, and room for them; the table's lock */
+    bool coalesced;                     /* was made of others, or there was nothing to gain */
+    bool claimed;                       /* a flush has it: it is not replaced any more */
+    arka_mono since;                    /* when its first batch came */
     int64_t n_rows, n_bytes;
-    arka_hot_batch items[ARKA_SLICE_BATCHES];
+    int64_t n_small, small_bytes; /* of them, those worth putting together (coalesce.h) */
+    arka_hot_batch items[];
 } arka_hot_slice;
 
-ARKA_MUST_USE arka_status arka_hot_slice_new(arka_hot_slice **out, arka_error *err);
+ARKA_MUST_USE arka_status arka_hot_slice_new(int cap, arka_hot_slice **out, arka_error *err);
 void arka_hot_slice_unref(arka_hot_slice *slice);
+ARKA_CLEANUP(arka_hot_slice, arka_hot_slice_unref)
+/** There is room (n < cap). Takes both references. */
+void arka_hot_slice_add(arka_hot_slice *slice, arka_batch *take_batch, arka_layout *take_layout);
 
 /** Counted slices with how many entries of each belong. */
 typedef struct arka_slice_list {
@@ -31,9 +37,11 @@ typedef struct arka_slice_list {
     int64_t n_batches, n_rows, n_bytes;
 } arka_slice_list;
 
-/** Adds a reference to the slice and its present count; false when out of memory. Under the lock.
- */
-bool arka_slice_list_add(arka_slice_list *list, arka_hot_slice *slice);
+/** Room for n slices in all, so that as many can be added; false when out of memory. */
+bool arka_slice_list_reserve(arka_slice_list *list, size_t n);
+bool arka_slice_list_has_room(const arka_slice_list *list, size_t n);
+/** Adds a reference to the slice and its present count. Room was reserved. Under the lock. */
+void arka_slice_list_add(arka_slice_list *list, arka_hot_slice *slice);
 void arka_slice_list_fini(arka_slice_list *list);
 
 #endif

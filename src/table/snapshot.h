@@ -6,20 +6,11 @@
 #ifndef ARKA_TABLE_SNAPSHOT_H
 #define ARKA_TABLE_SNAPSHOT_H
 
+#include "table/files.h"
 #include "table/schema.h"
 
 struct arka_layout;
 struct arka_slice_list;
-
-/** A Parquet file of a table. Counted; removed from disk with the last reference once it is
- * dropped. */
-typedef struct arka_data_file {
-    arka_ref ref;
-    int64_t n_rows, n_bytes;
-    int64_t time_min, time_max; /* µs, both inclusive */
-    int32_t schema_version;     /* of the schema it was written with */
-    const char *path;           /* as the engine opens it: base path and all */
-} arka_data_file;
 
 /** A hot batch and how its columns map to fields. */
 typedef struct arka_hot_batch {
@@ -40,6 +31,7 @@ typedef struct arka_snapshot {
     int64_t n_hot_rows, n_hot_bytes;
     arka_data_file *const *files;
     const arka_hot_batch *hot;
+    arka_file_list *file_list;      /* what keeps `files` alive; NULL: none */
     struct arka_slice_list *slices; /* what keeps `hot` alive; private to table/ */
 } arka_snapshot;
 

@@ -1,8 +1,11 @@
 #include "table/table.h"
 
 #include "os/thread.h"
-#include "table/slices.h"
+#include "table/coalesce.h"
+#include "table/hot.h"
+#include "table/snapshot_priv.h"
 
+enum { SPARE_ROOM = 8 };
 /* Enough for clients that send their columns in random order; a miss only costs a new layout. */
 enum { LAYOUT_CACHE = 64 };
 
@@ -12,26 +15,19 @@ struct arka_table {
     arka_mutex lock; /* TABLE: everything below */
     arka_schema *schema;
     arka_layout *layouts[LAYOUT_CACHE];
-    /*
-     * Hot slices in order of arrival; only the last is open. begin_flush closes it, so that a flush
-     * covers whole slices: the first n_flushing of them.
-     */
-    ARKA_VEC(arka_hot_slice *) hot;
-    bool open;
-    int64_t hot_rows, hot_bytes;
+    arka_hot hot;
     arka_mono last_flush;
-    ARKA_VEC(arka_data_file *) files; /* in order of arrival */
-    int64_t file_bytes, file_rows;
+    bool flush_failed;
+    arka_file_list *files; /* NULL: none */
 };
 
-arka_status arka_table_new(int64_t id, arka_slice database, arka_slice name, arka_schema *schema,
+arka_status arka_table_new(arka_slice database, arka_slice name, arka_schema *schema,
                            arka_table **out, arka_error *err)
 {
     arka_table *table = arka_calloc(1, sizeof *table);
     if (table == NULL)
         return arka_fail_nomem(err, "a table", sizeof *table);
     arka_mutex_init(&table->lock, ARKA_LOCK_TABLE);
-    table->id = id;
     table->schema = arka_schema_ref(schema);
     table->database = arka_strndup(database.data, database.len);
     table->name = arka_strndup(name.data, name.len);
@@ -43,16 +39,17 @@ arka_status arka_table_new(int64_t id, arka_slice database, arka_slice name, ark
     return ARKA_OK;
 }
 
+void arka_table_set_id(arka_table *table, int64_t id)
+{
+    table->id = id;
+}
+
 void arka_table_free(arka_table *table)
 {
     if (table == NULL)
         return;
-    for (size_t i = 0; i < table->hot.n; i++)
-        arka_hot_slice_unref(table->hot.items[i]);
-    arka_vec_fini(&table->hot);
-    for (size_t i = 0; i < table->files.n; i++)
-        arka_data_file_unref(table->files.items[i]);
-    arka_vec_fini(&table->files);
+    arka_hot_fini(&table->hot);
+    arka_file_list_unref(table->files);
     for (int i = 0; i < LAYOUT_CACHE; i++)
         arka_layout_unref(table->layouts[i]);
     arka_schema_unref(table->schema);
@@ -104,7 +101,13 @@ void arka_admitted_fini(arka_admitted *admitted)
 {
     arka_batch_unref(admitted->batch);
     arka_layout_unref(admitted->layout);
+    arka_hot_slice_unref(admitted->spare);
     *admitted = (arka_admitted){0};
+}
+
+arka_status arka_admitted_reserve(arka_admitted *admitted, arka_error *err)
+{
+    return arka_hot_slice_new(SPARE_ROOM, &admitted->spare, err);
 }
 
 static bool fits(const arka_schema *schema, const arka_batch *batch)
@@ -127,7 +130,7 @@ arka_status arka_table_admit(arka_table *table, arka_batch *batch, arka_admitted
     if (ARKA_LIKELY(layout != NULL && arka_layout_matches(layout, batch))) {
         arka_layout_ref(layout);
         arka_mutex_unlock(&table->lock);
-        *out = (arka_admitted){arka_batch_ref(batch), layout};
+        *out = (arka_admitted){.batch = arka_batch_ref(batch), .layout = layout};
         *out_fits = true;
         return ARKA_OK;
     }
@@ -145,149 +148,147 @@ arka_status arka_table_admit(arka_table *table, arka_batch *batch, arka_admitted
         }
         arka_mutex_unlock(&table->lock);
         arka_layout_unref(evicted);
-        *out = (arka_admitted){arka_batch_ref(batch), layout};
+        *out = (arka_admitted){.batch = arka_batch_ref(batch), .layout = layout};
     }
     arka_schema_unref(schema);
     return status;
 }
 
-static arka_status append_locked(arka_table *table, arka_admitted *a, arka_error *err)
-{
-    if (!table->open || arka_vec_last(&table->hot)->n == ARKA_SLICE_BATCHES) {
-        arka_hot_slice *slice;
-        ARKA_TRY(arka_hot_slice_new(&slice, err));
-        if (!arka_vec_push(&table->hot, slice)) {
-            arka_hot_slice_unref(slice);
-            return arka_fail_nomem(err, "a slice", sizeof slice);
-        }
-        table->open = true;
-    }
-    arka_hot_slice *slice = arka_vec_last(&table->hot);
-    slice->items[slice->n] = (arka_hot_batch){.batch = a->batch,
-                                              .layout = a->layout,
-                                              .column_of_field = a->layout->column_of_field,
-                                              .n_fields = a->layout->n_fields};
-    slice->n++;
-    slice->n_rows += a->batch->n_rows;
-    slice->n_bytes += (int64_t)a->batch->memory_bytes;
-    table->hot_rows += a->batch->n_rows;
-    table->hot_bytes += (int64_t)a->batch->memory_bytes;
-    return ARKA_OK;
-}
+/* ---- the hot batches ---- */
 
-arka_status arka_table_append(arka_table *table, arka_admitted *take_admitted, arka_error *err)
+static size_t pick(arka_table *table, arka_hot_slice *picked[ARKA_COALESCE_SLICES])
 {
     arka_mutex_lock(&table->lock);
-    arka_status status = append_locked(table, take_admitted, err);
+    size_t n = table->hot.coalescing ? 0 : arka_hot_pick(&table->hot, picked);
+    table->hot.coalescing |= n > 0;
     arka_mutex_unlock(&table->lock);
-    if (status == ARKA_OK)
-        *take_admitted = (arka_admitted){0};
-    else
-        arka_admitted_fini(take_admitted);
-    return status;
+    return n;
+}
+
+/* False when there was nothing to gain. */
+static bool put_together(arka_table *table, arka_hot_slice *const *picked, size_t n,
+                         int64_t *all_freed)
+{
+    arka_hot_slice *made = arka_slices_coalesce(picked, n);
+    int64_t freed = 0;
+    arka_mutex_lock(&table->lock);
+    bool used = made != NULL && arka_hot_replace(&table->hot, picked, n, made, &freed);
+    if (made == NULL)
+        picked[n - 1]->coalesced = true; /* by itself it is as good as it gets */
+    table->hot.coalescing = false;
+    arka_mutex_unlock(&table->lock);
+    *all_freed += freed;
+    for (size_t i = 0; i < n; i++)
+        arka_hot_slice_unref(picked[i]);
+    bool gained = made != NULL;
+    if (!used)
+        arka_hot_slice_unref(made);
+    return gained;
+}
+
+/* Until nothing is worth it; one thread at a time. How many bytes that freed. */
+static int64_t coalesce(arka_table *table)
+{
+    arka_hot_slice *picked[ARKA_COALESCE_SLICES];
+    int64_t freed = 0;
+    size_t n;
+    while ((n = pick(table, picked)) > 0 && put_together(table, picked, n, &freed)) {
+    }
+    return freed;
+}
+
+arka_status arka_table_append(arka_table *table, arka_admitted *take_admitted, int64_t *out_freed,
+                              arka_error *err)
+{
+    arka_hot_slice *spare = arka_take(take_admitted->spare);
+    *out_freed = 0;
+    arka_mutex_lock(&table->lock);
+    while (!arka_hot_has_room(&table->hot)) {
+        if (spare == NULL) {
+            int cap = arka_hot_next_cap(&table->hot);
+            arka_mutex_unlock(&table->lock);
+            arka_status status = arka_hot_slice_new(cap, &spare, err);
+            if (status != ARKA_OK) {
+                arka_admitted_fini(take_admitted);
+                return status;
+            }
+            arka_mutex_lock(&table->lock);
+        } else {
+            arka_hot_open(&table->hot, arka_take(spare));
+        }
+    }
+    bool full = arka_hot_add(&table->hot, take_admitted->batch, take_admitted->layout);
+    arka_mutex_unlock(&table->lock);
+    *take_admitted = (arka_admitted){0};
+    arka_hot_slice_unref(spare); /* another thread was faster */
+    if (full)
+        *out_freed = coalesce(table);
+    return ARKA_OK;
 }
 
 void arka_table_get_gauges(arka_table *table, arka_table_gauges *out)
 {
+    *out = (arka_table_gauges){0};
     arka_mutex_lock(&table->lock);
-    *out = (arka_table_gauges){.hot_rows = table->hot_rows,
-                               .hot_bytes = table->hot_bytes,
-                               .hot_since = table->hot.n ? table->hot.items[0]->since
-                                                         : (arka_mono){0},
-                               .last_flush = table->last_flush,
-                               .n_files = (int64_t)table->files.n,
-                               .file_bytes = table->file_bytes,
-                               .file_rows = table->file_rows};
+    out->hot_rows = table->hot.n_rows;
+    out->hot_bytes = table->hot.n_bytes;
+    if (table->hot.first != NULL)
+        out->hot_since = table->hot.first->since;
+    out->last_flush = table->last_flush;
+    out->flush_failed = table->flush_failed;
+    if (table->files != NULL) {
+        out->n_files = table->files->n;
+        out->file_bytes = table->files->n_bytes;
+        out->file_rows = table->files->n_rows;
+    }
     arka_mutex_unlock(&table->lock);
 }
 
 /* ---- snapshots ---- */
 
-/* Under the lock: references only; the flat array is made outside. */
-static bool collect_hot_locked(const arka_table *table, int64_t max_bytes, arka_slice_list *slices)
-{
-    for (size_t i = 0; i < table->hot.n && slices->n_bytes < max_bytes; i++)
-        if (!arka_slice_list_add(slices, table->hot.items[i]))
-            return false;
-    return true;
-}
+static bool lock_with_room(arka_table *table, arka_slice_list *list) ARKA_ACQUIRES(table->lock);
 
-static bool collect_files_locked(const arka_table *table, arka_data_file ***files, int64_t *n_files)
+/* With room in `list` for all slices that there are; false: there is no memory for it. */
+static bool lock_with_room(arka_table *table, arka_slice_list *list)
 {
-    if (table->files.n == 0)
-        return true;
-    *files = arka_malloc(table->files.n * sizeof **files);
-    if (*files == NULL)
-        return false;
-    for (size_t i = 0; i < table->files.n; i++) {
-        arka_ref_add(&table->files.items[i]->ref);
-        (*files)[i] = table->files.items[i];
-    }
-    *n_files = (int64_t)table->files.n;
-    return true;
-}
-
-static bool flatten(arka_snapshot *s)
-{
-    arka_hot_batch *hot = arka_malloc((size_t)s->slices->n_batches * sizeof *hot);
-    if (hot == NULL)
-        return false;
-    size_t at = 0;
-    for (size_t i = 0; i < s->slices->slices.n; i++) {
-        size_t n = (size_t)s->slices->counts.items[i];
-        memcpy(hot + at, s->slices->slices.items[i]->items, n * sizeof *hot);
-        at += n;
-    }
-    s->hot = hot;
-    s->n_hot_batches = s->slices->n_batches;
-    s->n_hot_rows = s->slices->n_rows;
-    s->n_hot_bytes = s->slices->n_bytes;
-    return true;
-}
-
-/* With max_bytes of hot batches and no files for a flush, with all of both for a query. */
-static arka_status take_snapshot(arka_table *table, bool for_flush, int64_t max_bytes,
-                                 arka_snapshot **out, arka_error *err)
-{
-    ARKA_AUTO(arka_snapshot) s = arka_calloc(1, sizeof *s);
-    if (s == NULL || (s->slices = arka_calloc(1, sizeof *s->slices)) == NULL)
-        return arka_fail_nomem(err, "a snapshot", sizeof *s);
-    arka_ref_init(&s->ref);
-    arka_data_file **files = NULL;
+    bool ok = true;
     arka_mutex_lock(&table->lock);
-    bool ok = collect_hot_locked(table, max_bytes, s->slices) &&
-              (for_flush || collect_files_locked(table, &files, &s->n_files));
-    s->schema = arka_schema_ref(table->schema);
-    if (ok && for_flush) {
-        table->open &= s->slices->slices.n < table->hot.n; /* the last slice is not among them */
-        table->last_flush = arka_mono_now();
+    while (ok && !arka_slice_list_has_room(list, table->hot.n_slices)) {
+        size_t n = table->hot.n_slices + table->hot.n_slices / 8 + 1;
+        arka_mutex_unlock(&table->lock);
+        ok = arka_slice_list_reserve(list, n);
+        arka_mutex_lock(&table->lock);
     }
-    arka_mutex_unlock(&table->lock);
-    s->files = files;
-    if (!ok || !flatten(s))
-        return arka_fail_nomem(err, "a snapshot", (size_t)s->slices->n_batches * 8);
-    *out = arka_take(s);
-    return ARKA_OK;
+    return ok;
+}
+
+static void see_all_locked(arka_table *table, arka_snapshot *s) ARKA_REQUIRES(table->lock);
+
+static void see_all_locked(arka_table *table, arka_snapshot *s)
+{
+    for (arka_hot_slice *slice = table->hot.first; slice != NULL; slice = slice->next)
+        arka_slice_list_add(s->slices, slice);
+    s->schema = arka_schema_ref(table->schema);
+    if (table->files == NULL)
+        return;
+    s->file_list = arka_file_list_ref(table->files);
+    s->files = s->file_list->items;
+    s->n_files = s->file_list->n;
 }
 
 arka_status arka_table_snapshot(arka_table *table, arka_snapshot **out, arka_error *err)
 {
-    return take_snapshot(table, false, INT64_MAX, out, err);
-}
-
-void arka_snapshot_unref(arka_snapshot *s)
-{
-    if (s == NULL || !arka_ref_drop(&s->ref))
-        return;
-    for (int64_t i = 0; i < s->n_files; i++)
-        arka_data_file_unref(s->files[i]);
-    arka_free((void *)(uintptr_t)s->files);
-    arka_free((void *)(uintptr_t)s->hot);
-    if (s->slices != NULL)
-        arka_slice_list_fini(s->slices);
-    arka_free(s->slices);
-    arka_schema_unref(s->schema);
-    arka_free(s);
+    ARKA_AUTO(arka_snapshot) s = NULL;
+    ARKA_TRY(arka_snapshot__new(&s, err));
+    bool room = lock_with_room(table, s->slices);
+    if (room)
+        see_all_locked(table, s);
+    arka_mutex_unlock(&table->lock);
+    if (!room)
+        return arka_fail_nomem(err, "a snapshot", sizeof *s);
+    ARKA_TRY(arka_snapshot__flatten(s, err));
+    *out = arka_take(s);
+    return ARKA_OK;
 }
 
 /* ---- flush ---- */
@@ -295,85 +296,72 @@ void arka_snapshot_unref(arka_snapshot *s)
 arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes, arka_snapshot **out,
                                    arka_error *err)
 {
-    arka_table_gauges gauges;
-    arka_table_get_gauges(table, &gauges);
+    ARKA_AUTO(arka_snapshot) s = NULL;
+    ARKA_TRY(arka_snapshot__new(&s, err));
+    bool room = lock_with_room(table, s->slices);
+    if (room) {
+        arka_hot_claim(&table->hot, max_bytes, s->slices);
+        s->schema = arka_schema_ref(table->schema);
+        if (table->hot.n_claimed > 0)
+            table->last_flush = arka_mono_now();
+    }
+    arka_mutex_unlock(&table->lock);
+    if (!room)
+        return arka_fail_nomem(err, "a flush", sizeof *s);
     *out = NULL;
-    return gauges.hot_rows == 0 ? ARKA_OK : take_snapshot(table, true, max_bytes, out, err);
-}
-
-arka_status arka_table_reserve_files(arka_table *table, size_t n_files, arka_error *err)
-{
-    arka_mutex_lock(&table->lock);
-    bool ok = arka_vec_reserve(&table->files, n_files);
-    arka_mutex_unlock(&table->lock);
-    return ok ? ARKA_OK : arka_fail_nomem(err, "a table's files", n_files * sizeof(void *));
-}
-
-static void add_file_locked(arka_table *table, arka_data_file *file)
-{
-    table->files.items[table->files.n++] = file;
-    table->file_bytes += file->n_bytes;
-    table->file_rows += file->n_rows;
-}
-
-void arka_table_end_flush(arka_table *table, const arka_snapshot *flushed,
-                          arka_data_file *const *take_files, size_t n_files, bool *out_first)
-{
-    size_t n_slices = flushed->slices->slices.n;
-    arka_mutex_lock(&table->lock);
-    *out_first = table->files.n == 0;
-    for (size_t i = 0; i < n_files; i++)
-        add_file_locked(table, take_files[i]);
-    for (size_t i = 0; i < n_slices; i++)
-        ARKA_CHECK(table->hot.items[i] == flushed->slices->slices.items[i],
-                   "slice %zu of table %s is not the flushed one", i, table->name);
-    memmove(table->hot.items, table->hot.items + n_slices,
-            (table->hot.n - n_slices) * sizeof *table->hot.items);
-    table->hot.n -= n_slices;
-    table->hot_rows -= flushed->slices->n_rows;
-    table->hot_bytes -= flushed->slices->n_bytes;
-    arka_mutex_unlock(&table->lock);
-    /* The table's own references; the snapshot has others, so nothing is freed under the lock. */
-    for (size_t i = 0; i < n_slices; i++)
-        arka_hot_slice_unref(flushed->slices->slices.items[i]);
-}
-
-arka_status arka_table_load_file(arka_table *table, arka_data_file *take_file, arka_error *err)
-{
-    arka_mutex_lock(&table->lock);
-    bool ok = arka_vec_reserve(&table->files, 1);
-    if (ok)
-        add_file_locked(table, take_file);
-    arka_mutex_unlock(&table->lock);
-    if (ok)
+    if (s->slices->n_batches == 0)
         return ARKA_OK;
-    arka_data_file_unref(take_file);
-    return arka_fail_nomem(err, "a table's files", sizeof(void *));
+    arka_status status = arka_snapshot__flatten(s, err);
+    if (status == ARKA_OK)
+        *out = arka_take(s);
+    else
+        arka_table_fail_flush(table, false);
+    return status;
 }
 
-arka_status arka_data_file_new(const char *path, int64_t n_rows, int64_t n_bytes, int64_t time_min,
-                               int64_t time_max, int32_t schema_version, arka_data_file **out,
-                               arka_error *err)
+void arka_table_fail_flush(arka_table *table, bool keep)
 {
-    size_t n = strlen(path) + 1;
-    arka_data_file *file = arka_malloc(sizeof *file + n);
-    if (file == NULL)
-        return arka_fail_nomem(err, "a file entry", sizeof *file + n);
-    char *copy = (char *)(file + 1);
-    memcpy(copy, path, n);
-    *file = (arka_data_file){.n_rows = n_rows,
-                             .n_bytes = n_bytes,
-                             .time_min = time_min,
-                             .time_max = time_max,
-                             .schema_version = schema_version,
-                             .path = copy};
-    arka_ref_init(&file->ref);
-    *out = file;
-    return ARKA_OK;
+    arka_mono now = arka_mono_now();
+    arka_mutex_lock(&table->lock);
+    if (!keep)
+        arka_hot_release(&table->hot);
+    table->flush_failed = true;
+    table->last_flush = now;
+    arka_mutex_unlock(&table->lock);
 }
 
-void arka_data_file_unref(arka_data_file *file)
+arka_status arka_table_plan_files(arka_table *table, arka_data_file *const *files, size_t n,
+                                  arka_file_list **out, arka_error *err)
 {
-    if (file != NULL && arka_ref_drop(&file->ref))
-        arka_free(file);
+    arka_mutex_lock(&table->lock);
+    ARKA_AUTO(arka_file_list) now = table->files ? arka_file_list_ref(table->files) : NULL;
+    arka_mutex_unlock(&table->lock);
+    return arka_file_list_new(now, files, n, out, err);
+}
+
+void arka_table_end_flush(arka_table *table, arka_file_list *take_files, bool *out_first)
+{
+    arka_mutex_lock(&table->lock);
+    arka_file_list *before = table->files;
+    ARKA_CHECK(take_files->n > (before ? before->n : 0), "files of table %s were lost",
+               table->name);
+    arka_hot_slice *flushed = arka_hot_drop(&table->hot);
+    table->files = take_files;
+    table->flush_failed = false;
+    arka_mutex_unlock(&table->lock);
+    *out_first = before == NULL;
+    arka_file_list_unref(before);
+    while (flushed != NULL) {
+        arka_hot_slice *next = flushed->next;
+        arka_hot_slice_unref(flushed);
+        flushed = next;
+    }
+}
+
+void arka_table_load_files(arka_table *table, arka_file_list *take_files)
+{
+    arka_mutex_lock(&table->lock);
+    ARKA_CHECK(table->files == NULL);
+    table->files = take_files;
+    arka_mutex_unlock(&table->lock);
 }

@@ -27,7 +27,7 @@ typedef enum kit_os_call {
     KIT_UNLINK = 64,
     KIT_MKDIR = 128,
     KIT_RMDIR = 256,
-    KIT_ALL_CALLS = 511,
+    KIT_SYNCFS = 512,
 } kit_os_call;
 
 typedef struct kit_os_fault {
@@ -149,6 +149,11 @@ static int kit_os_rmdir(const char *path)
     KIT_OS_RESULT(KIT_RMDIR, rmdir(path));
 }
 
+static int kit_os_syncfs(int fd)
+{
+    KIT_OS_RESULT(KIT_SYNCFS, syncfs(fd));
+}
+
 static const arka_os kit_os = {
     .open = kit_os_open,
     .close = kit_os_close,
@@ -161,6 +166,7 @@ static const arka_os kit_os = {
     .unlink = kit_os_unlink,
     .mkdir = kit_os_mkdir,
     .rmdir = kit_os_rmdir,
+    .syncfs = kit_os_syncfs,
 };
 
 #endif

@@ -1,0 +1,39 @@
+/** One flush of one table, shared by the files that carry it out. Private to engine/. */
+#ifndef ARKA_ENGINE_FLUSH_H
+#define ARKA_ENGINE_FLUSH_H
+
+#include "base/arena.h"
+#include "engine/engine_priv.h"
+
+/** A file's name, and the one it has until it is whole. In the arena of the flush. */
+typedef struct arka_flush_path {
+    const char *path, *tmp;
+} arka_flush_path;
+
+struct arka_flush {
+    arka_flush *next; /* of those whose commit failed */
+    arka_engine *engine;
+    arka_table *table;
+    arka_snapshot *snapshot; /* what is flushed */
+    arka_batch **batches;
+    int16_t *columns; /* n_batches × n_fields: see arka_parquet_write */
+    arka_parquet_field *fields;
+    int64_t n_parts;   /* files that there will be */
+    bool one_by_one;   /* how they are synced */
+    unsigned unsynced; /* the engine's count at the start */
+    int64_t now_us;
+    ARKA_VEC(arka_flush_path) paths;      /* every file that may have been made */
+    ARKA_VEC(arka_data_file *) files;     /* the whole ones */
+    ARKA_VEC(arka_manifest_file) entries; /* the same for the manifest */
+    arka_file_list *list;                 /* the table's files with these; ours until the end */
+    bool tried;                           /* to commit, at least once */
+    arka_arena arena;
+};
+
+/**
+ * The rows of f->snapshot as files, by UTC hour, durable under their final names, and f->list.
+ * After an error none of them stands under any name, as far as the disk lets it be.
+ */
+ARKA_MUST_USE arka_status arka_flush__write_files(arka_flush *f, arka_error *err);
+
+#endif

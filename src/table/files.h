@@ -1,0 +1,44 @@
+/**
+ * A table's data files: counted entries in counted, immutable lists, so that a snapshot takes one
+ * reference however many files there are, and a flush makes a new list.
+ */
+#ifndef ARKA_TABLE_FILES_H
+#define ARKA_TABLE_FILES_H
+
+#include "base/mem.h"
+
+/** A Parquet file of a table. Immutable. */
+typedef struct arka_data_file {
+    arka_ref ref;
+    int64_t n_rows, n_bytes;
+    int64_t time_min, time_max; /* µs, both inclusive */
+    int32_t schema_version;     /* of the schema it was written with */
+    const char *path;           /* as the engine opens it: base path and all */
+} arka_data_file;
+
+/** As `like`, whose path is copied; its count does not matter. */
+ARKA_MUST_USE arka_status arka_data_file_new(const arka_data_file *like, arka_data_file **out,
+                                             arka_error *err);
+void arka_data_file_unref(arka_data_file *file);
+ARKA_CLEANUP(arka_data_file, arka_data_file_unref)
+
+typedef struct arka_file_list {
+    arka_ref ref;
+    int64_t n, n_rows, n_bytes;
+    arka_data_file *items[]; /* in order of arrival */
+} arka_file_list;
+
+/** `before` (NULL: none) and behind it n more; takes references of its own to all of them. */
+ARKA_MUST_USE arka_status arka_file_list_new(const arka_file_list *before,
+                                             arka_data_file *const *more, size_t n,
+                                             arka_file_list **out, arka_error *err);
+static inline arka_file_list *arka_file_list_ref(arka_file_list *list)
+{
+    arka_ref_add(&list->ref);
+    return list;
+}
+/** NULL is fine. */
+void arka_file_list_unref(arka_file_list *list);
+ARKA_CLEANUP(arka_file_list, arka_file_list_unref)
+
+#endif
