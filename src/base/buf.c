@@ -68,7 +68,7 @@ void arka_buf_pad(arka_buf *buf, size_t unit)
 const char *arka_buf_cstr(arka_buf *buf)
 {
     char *to = arka_buf_reserve(buf, 1);
-    if (to == NULL)
+    if (to == NULL || buf->failed)
         return NULL;
     *to = 0;
     return buf->data;
