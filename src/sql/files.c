@@ -94,7 +94,7 @@ static void call_files(duckdb_function_info info, duckdb_data_chunk input, duckd
         }
         size = put_paths(output, size, s, pin);
         if (size == 0) {
-            duckdb_scalar_function_set_error(info, "arc_files: out of memory");
+            duckdb_scalar_function_set_error(info, ARKA_SQL_NOMEM);
             return;
         }
         entries[i].length = size - entries[i].offset;
@@ -114,7 +114,7 @@ static void call_schema(duckdb_function_info info, duckdb_data_chunk input, duck
         entries[i].offset = size;
         for (int32_t id = 1; arka_signature_next(&rest, &type, &name); id++) {
             if (duckdb_list_vector_reserve(output, size + 1) != DuckDBSuccess) {
-                duckdb_scalar_function_set_error(info, "arc_schema: out of memory");
+                duckdb_scalar_function_set_error(info, ARKA_SQL_NOMEM);
                 return;
             }
             duckdb_vector pair = duckdb_list_vector_get_child(output);
@@ -132,7 +132,7 @@ static void call_schema(duckdb_function_info info, duckdb_data_chunk input, duck
         entries[i].length = size - entries[i].offset;
     }
     if (duckdb_list_vector_set_size(output, size) != DuckDBSuccess)
-        duckdb_scalar_function_set_error(info, "arc_schema: out of memory");
+        duckdb_scalar_function_set_error(info, ARKA_SQL_NOMEM);
 }
 
 /* ---- registration ---- */

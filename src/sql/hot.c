@@ -92,7 +92,7 @@ static void bind_hot(duckdb_bind_info info)
     char *signature = text_parameter(info, 2);
     hot_table *t = s ? make_table(s, arka_slice_of(signature)) : NULL;
     if (t == NULL) {
-        duckdb_bind_set_error(info, s ? "arc_hot: out of memory" : "arc_hot: no session");
+        duckdb_bind_set_error(info, s ? ARKA_SQL_NOMEM : "arc_hot: no session");
     } else {
         t->database = text_parameter(info, 0);
         t->name = text_parameter(info, 1);
@@ -223,8 +223,7 @@ static void init_hot(duckdb_init_info info)
     const arka_pin *pin = pin_of(t);
     hot_scan *s = pin ? make_scan(info, t, pin) : NULL;
     if (s == NULL) {
-        duckdb_init_set_error(info,
-                              pin ? "arc_hot: out of memory" : "arc_hot: the table is not pinned");
+        duckdb_init_set_error(info, pin ? ARKA_SQL_NOMEM : "arc_hot: the table is not pinned");
         return;
     }
     duckdb_init_set_init_data(info, s, free_scan);
@@ -237,7 +236,7 @@ static void init_reader(duckdb_init_info info)
 {
     hot_reader *r = arka_calloc(1, sizeof *r);
     if (r == NULL)
-        duckdb_init_set_error(info, "arc_hot: out of memory");
+        duckdb_init_set_error(info, ARKA_SQL_NOMEM);
     else
         duckdb_init_set_init_data(info, r, arka_free);
 }

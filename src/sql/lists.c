@@ -66,7 +66,7 @@ static void add_column(duckdb_bind_info info, const char *name, duckdb_type type
 static void bind_list(duckdb_bind_info info, list *l, arka_status status, const arka_error *err)
 {
     if (status != ARKA_OK) {
-        duckdb_bind_set_error(info, err->msg);
+        duckdb_bind_set_error(info, status == ARKA_NOMEM ? ARKA_SQL_NOMEM : err->msg);
         return;
     }
     duckdb_bind_set_bind_data(info, l, free_list);

@@ -15,6 +15,8 @@ static bool lost_its_error(const char *message)
 static arka_status failed(arka_run *run, const char *message, bool *lost, arka_error *err)
 {
     ARKA_TRY(arka_session_check(run->session, err));
+    if (message != NULL && strstr(message, ARKA_SQL_NOMEM) != NULL)
+        return arka_fail(err, ARKA_NOMEM, "%s", ARKA_SQL_NOMEM);
     *lost = message != NULL && lost_its_error(message);
     return *lost ? ARKA_INPUT : arka_complain_duckdb(err, run->text, 0, message);
 }

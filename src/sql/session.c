@@ -27,9 +27,15 @@ arka_status arka_session_run(arka_session *s, const char *statement, arka_error 
 {
     duckdb_result result;
     arka_status status = ARKA_OK;
-    if (duckdb_query(s->connection, statement, &result) != DuckDBSuccess)
-        status = arka_fail(err, ARKA_INTERNAL, "DuckDB refused \"%.60s…\": %s", statement,
-                           duckdb_result_error(&result));
+    if (duckdb_query(s->connection, statement, &result) != DuckDBSuccess) {
+        const char *message = duckdb_result_error(&result);
+        status = arka_session_check(s, err);
+        if (status == ARKA_OK && message != NULL && strstr(message, ARKA_SQL_NOMEM) != NULL)
+            status = arka_fail(err, ARKA_NOMEM, "%s", ARKA_SQL_NOMEM);
+        else if (status == ARKA_OK)
+            status = arka_fail(err, ARKA_INTERNAL, "DuckDB refused \"%.60s…\": %s", statement,
+                               message ? message : "no reason given");
+    }
     duckdb_destroy_result(&result);
     return status;
 }

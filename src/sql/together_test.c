@@ -1,5 +1,6 @@
 /* Many threads at once: writers, flushes, changes of schemas, and queries that must see one state.
  */
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "kit/sql.h"
@@ -12,7 +13,7 @@ enum { BATCHES = 600, READERS = 4 };
 #endif
 enum { BATCH_ROWS = 500, EVERY_FLUSH = 20, EVERY_COLUMN = 40 };
 
-static atomic_int n_written;
+static atomic_int n_written, n_read;
 static atomic_bool finished;
 
 static arka_batch *numbered(int k)
@@ -43,6 +44,9 @@ static void write_all(void *context)
     for (int k = 0; k < BATCHES; k++) {
         put_batch("default", "t", numbered(k));
         atomic_store(&n_written, k + 1);
+        /* a query every other batch, but do not wait for ever if readers have failed */
+        for (int i = 0; i < 1000000 && atomic_load(&n_read) < k / 2; i++)
+            sched_yield();
     }
     atomic_store(&finished, true);
 }
@@ -75,6 +79,7 @@ static void read_often(void *context)
             max != count - 1 || twice != count)
             fail_msg("%lld rows were written; the query saw %s", before, got.data);
         ++*n_queries;
+        atomic_fetch_add(&n_read, 1);
     }
     arka_buf_fini(&got);
 }

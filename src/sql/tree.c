@@ -1,5 +1,6 @@
 #include "sql/tree.h"
 
+#include "base/json.h"
 #include "base/number.h"
 
 enum {
@@ -25,111 +26,26 @@ static void skip_blanks(parser *p)
         p->at++;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four digits behind "\u"; -1 when they are not there. */
-static int32_t hex4(const char *at, const char *end)
-{
-    int32_t v = 0;
-    if (end - at < 4)
-        return -1;
-    for (int i = 0; i < 4; i++) {
-        int d = hex_digit(at[i]);
-        if (d < 0)
-            return -1;
-        v = v << 4 | d;
-    }
-    return v;
-}
-
-static size_t put_utf8(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        to[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        to[0] = (char)(0xc0 | c >> 6);
-        to[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        to[0] = (char)(0xe0 | c >> 12);
-        to[1] = (char)(0x80 | (c >> 6 & 63));
-        to[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    to[0] = (char)(0xf0 | c >> 18);
-    to[1] = (char)(0x80 | (c >> 12 & 63));
-    to[2] = (char)(0x80 | (c >> 6 & 63));
-    to[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
-/* One escape at p->at (behind the backslash) into `to`; the bytes written, or 0. */
-static size_t unescape(parser *p, char *to)
-{
-    static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
-    char c = *p->at++;
-    const char *simple = c ? strchr(from, c) : NULL;
-    if (simple != NULL) {
-        *to = into[simple - from];
-        return 1;
-    }
-    int32_t code = c == 'u' ? hex4(p->at, p->end) : -1;
-    if (code < 0)
-        return 0;
-    p->at += 4;
-    if (code >= 0xd800 && code < 0xdc00 && p->end - p->at >= 6 && p->at[0] == '\\' &&
-        p->at[1] == 'u') {
-        int32_t low = hex4(p->at + 2, p->end);
-        if (low >= 0xdc00 && low < 0xe000) {
-            p->at += 6;
-            return put_utf8(to, 0x10000u + ((uint32_t)(code - 0xd800) << 10) +
-                                    (uint32_t)(low - 0xdc00));
-        }
-    }
-    return put_utf8(to, (uint32_t)code);
-}
-
 static arka_status parse_string(parser *p, arka_slice *out)
 {
     if (p->at == p->end || *p->at != '"')
         return bad(p, "a string");
     const char *from = ++p->at;
-    while (p->at < p->end && *p->at != '"')
-        p->at += *p->at == '\\' && p->end - p->at > 1 ? 2 : 1;
-    const char *close = p->at;
-    if (close >= p->end)
+    p->at = arka_json_string_end(from, p->end);
+    if (p->at == p->end)
         return bad(p, "the end of a string");
-
-    char *to = arka_arena_alloc(p->arena, (size_t)(close - from) + 1);
-    if (to == NULL)
-        return arka_fail_nomem(p->err, "a parse tree", close - from);
-    char *text = to;
-    for (p->at = from; p->at < close;) {
-        const char *backslash = memchr(p->at, '\\', (size_t)(close - p->at));
-        size_t plain = (size_t)((backslash ? backslash : close) - p->at);
-        memcpy(to, p->at, plain);
-        to += plain;
-        p->at += plain;
-        if (backslash == NULL)
-            break;
-        p->at++;
-        size_t n = unescape(p, to);
-        if (n == 0)
-            return bad(p, "an escape");
-        to += n;
+    arka_slice inside = {from, (size_t)(p->at - from)};
+    char *text = arka_arena_alloc(p->arena, inside.len + 1);
+    if (text == NULL)
+        return arka_fail_nomem(p->err, "a parse tree", inside.len);
+    size_t n, good = arka_json_unescape(inside, text, &n);
+    if (good < inside.len) {
+        p->at = from + good;
+        return bad(p, "an escape");
     }
-    *to = 0;
-    p->at = close + 1;
-    *out = (arka_slice){text, (size_t)(to - text)};
+    text[n] = 0;
+    p->at++;
+    *out = (arka_slice){text, n};
     return ARKA_OK;
 }
 

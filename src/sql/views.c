@@ -260,7 +260,7 @@ static arka_status ensure_name(arka_views *v, arka_pin *pin, arka_error *err)
     return status;
 }
 
-arka_status arka_views_ensure_all(arka_views *v, arka_error *err)
+arka_status arka_views_ensure_all(arka_views *v, arka_session *session, arka_error *err)
 {
     uint64_t version = arka_engine_catalog_version(v->sql->engine);
     arka_mutex_lock(&v->lock);
@@ -273,8 +273,11 @@ arka_status arka_views_ensure_all(arka_views *v, arka_error *err)
     arka_status status = arka_engine_each_database(v->sql->engine, add_database, &all, err);
     if (status == ARKA_OK)
         status = arka_engine_each_table(v->sql->engine, (arka_slice){"", 0}, add_table, &all, err);
-    for (size_t i = 0; i < all.pins.n && status == ARKA_OK; i++)
-        status = ensure_name(v, &all.pins.items[i], err);
+    for (size_t i = 0; i < all.pins.n && status == ARKA_OK; i++) {
+        status = arka_session_check(session, err);
+        if (status == ARKA_OK)
+            status = ensure_name(v, &all.pins.items[i], err);
+    }
     arka_vec_fini(&all.pins);
     arka_arena_fini(&all.arena);
     if (status == ARKA_OK) {
