@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/number.h"
+#include "base/utf8.h"
 
 static bool is_plain(unsigned char c)
 {
@@ -56,4 +57,66 @@ void arka_json_i64(arka_buf *out, int64_t v)
     char *to = arka_buf_reserve(out, ARKA_NUMBER_TEXT);
     if (to != NULL)
         out->len += arka_format_i64(to, v);
+}
+
+const char *arka_json_string_end(const char *at, const char *end)
+{
+    while (at < end && *at != '"')
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+    return at;
+}
+
+/* The four digits behind "\u"; -1 when they are not there. */
+static int32_t hex4(const char *at, const char *end)
+{
+    if (end - at < 4)
+        return -1;
+    int32_t v = 0;
+    for (int i = 0; i < 4; i++) {
+        int digit = arka_hex_digit(at[i]);
+        if (digit < 0)
+            return -1;
+        v = v << 4 | digit;
+    }
+    return v;
+}
+
+/* The character of an escape at *at (behind its 'u'), moved behind it; -1: it is none. */
+static int32_t take_code_point(const char **at, const char *end)
+{
+    int32_t c = hex4(*at, end);
+    if (c < 0)
+        return -1;
+    *at += 4;
+    if (c < 0xd800 || c > 0xdbff || end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u')
+        return c;
+    int32_t low = hex4(*at + 2, end);
+    if (low < 0xdc00 || low > 0xdfff)
+        return c;
+    *at += 6;
+    return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+}
+
+size_t arka_json_unescape(arka_slice inside, char *to, size_t *n)
+{
+    static const char FROM[] = "\"\\/bfnrt", INTO[] = "\"\\/\b\f\n\r\t";
+    const char *at = inside.data, *end = at + inside.len;
+    char *start = to;
+    while (at < end) {
+        const char *backslash = memchr(at, '\\', (size_t)(end - at));
+        size_t plain = (size_t)((backslash ? backslash : end) - at);
+        memmove(to, at, plain);
+        to += plain;
+        if (backslash == NULL)
+            break;
+        at = backslash + 1;
+        char c = at < end ? *at++ : 0;
+        const char *simple = c ? strchr(FROM, c) : NULL;
+        int32_t code = c == 'u' ? take_code_point(&at, end) : simple ? INTO[simple - FROM] : -1;
+        if (code < 0)
+            return (size_t)(backslash - inside.data);
+        to += arka_utf8_put(to, (uint32_t)code);
+    }
+    *n = (size_t)(to - start);
+    return inside.len;
 }

@@ -34,6 +34,15 @@ bool arka_parse_u64(const char *text, size_t n, uint64_t *out);
  */
 bool arka_parse_f64(const char *text, size_t n, double *out);
 
+/** What a hexadecimal digit of either case stands for; -1: it is none. */
+static inline int arka_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
 #ifdef __cplusplus
 }
 #endif

@@ -77,6 +77,33 @@ size_t arka_utf8_cut(const char *text, size_t n, size_t max)
     return is_continuation(text[at]) ? max : at; /* damaged text has no better place */
 }
 
+size_t arka_utf8_put(char to[4], uint32_t code_point)
+{
+    uint32_t c = code_point;
+    if (c < 0x80) {
+        to[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        to[0] = (char)(0xc0 | c >> 6);
+        to[1] = (char)(0x80 | (c & 63));
+        return 2;
+    }
+    if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+        c = 0xfffd;
+    if (c < 0x10000) {
+        to[0] = (char)(0xe0 | c >> 12);
+        to[1] = (char)(0x80 | (c >> 6 & 63));
+        to[2] = (char)(0x80 | (c & 63));
+        return 3;
+    }
+    to[0] = (char)(0xf0 | c >> 18);
+    to[1] = (char)(0x80 | (c >> 12 & 63));
+    to[2] = (char)(0x80 | (c >> 6 & 63));
+    to[3] = (char)(0x80 | (c & 63));
+    return 4;
+}
+
 void arka_utf8_repair(arka_buf *out, arka_slice text)
 {
     for (size_t at = 0;;) {

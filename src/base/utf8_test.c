@@ -82,6 +82,34 @@ TEST(each_damaged_run_becomes_one_replacement_character)
     repairs("end\xf0\x9f", "end\xef\xbf\xbd");
 }
 
+TEST(a_code_point_becomes_its_bytes)
+{
+    static const struct {
+        uint32_t code_point;
+        const char *bytes;
+    } SAID[] = {{0x41, "A"},
+                {0x7f, "\x7f"},
+                {0x80, "\xc2\x80"},
+                {0x7ff, "\xdf\xbf"},
+                {0x800, "\xe0\xa0\x80"},
+                {0x20ac, "\xe2\x82\xac"},
+                {0xd7ff, "\xed\x9f\xbf"},
+                {0xd800, "\xef\xbf\xbd"},
+                {0xdfff, "\xef\xbf\xbd"},
+                {0xe000, "\xee\x80\x80"},
+                {0xffff, "\xef\xbf\xbf"},
+                {0x10000, "\xf0\x90\x80\x80"},
+                {0x10ffff, "\xf4\x8f\xbf\xbf"},
+                {0x110000, "\xef\xbf\xbd"},
+                {UINT32_MAX, "\xef\xbf\xbd"}};
+    for (size_t i = 0; i < sizeof SAID / sizeof *SAID; i++) {
+        char bytes[4];
+        size_t n = arka_utf8_put(bytes, SAID[i].code_point);
+        assert_int_equal(n, strlen(SAID[i].bytes));
+        assert_memory_equal(bytes, SAID[i].bytes, n);
+    }
+}
+
 /* One character after the other, by the table of RFC 3629, section 4. */
 static size_t plain_check(const unsigned char *p, size_t n)
 {

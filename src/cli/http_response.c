@@ -171,14 +171,6 @@ static arka_status take_body(arka_http_response *r, const char *bytes, size_t n,
     return r->sink != NULL ? r->sink(r->sink_context, bytes, n, err) : ARKA_OK;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static arka_status bad_chunk(arka_error *err, const char *where, char found)
 {
     return arka_fail(err, ARKA_CORRUPT, "chunked answer: byte 0x%02x %s", (unsigned char)found,
@@ -198,7 +190,7 @@ static arka_status feed_framing(arka_http_response *r, char c, arka_error *err)
 {
     switch ((enum state)r->state) {
     case IN_CHUNK_SIZE: {
-        int digit = hex_digit(c);
+        int digit = arka_hex_digit(c);
         if (digit >= 0) {
             if (r->left >> 58 != 0)
                 return arka_fail(err, ARKA_CORRUPT, "chunked answer: a chunk of over 2^62 bytes");

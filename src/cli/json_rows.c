@@ -1,5 +1,6 @@
 #include "cli/json_rows.h"
 
+#include "base/json.h"
 #include "base/number.h"
 
 typedef struct reader {
@@ -31,102 +32,29 @@ static bool take(reader *r, char c)
     return true;
 }
 
-/* ---- strings ---- */
-
-static int hex4(const char *p)
-{
-    int v = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = (char)(p[i] | 0x20);
-        int d = p[i] >= '0' && p[i] <= '9' ? p[i] - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (d < 0)
-            return -1;
-        v = v << 4 | d;
-    }
-    return v;
-}
-
-static size_t put_utf8(char *to, int c)
-{
-    if (c < 0x80) {
-        to[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        to[0] = (char)(0xc0 | c >> 6);
-        to[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        to[0] = (char)(0xe0 | c >> 12);
-        to[1] = (char)(0x80 | (c >> 6 & 63));
-        to[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    to[0] = (char)(0xf0 | c >> 18);
-    to[1] = (char)(0x80 | (c >> 12 & 63));
-    to[2] = (char)(0x80 | (c >> 6 & 63));
-    to[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
-/* The code point of an escape \uXXXX at r->at (behind the u), a surrogate pair as one; -1: bad. */
-static int take_code_point(reader *r)
-{
-    int c = r->end - r->at >= 4 ? hex4(r->at) : -1;
-    r->at += c >= 0 ? 4 : 0;
-    if (c < 0xd800 || c > 0xdfff)
-        return c;
-    int low = r->end - r->at >= 6 && r->at[0] == '\\' && r->at[1] == 'u' ? hex4(r->at + 2) : -1;
-    if (c > 0xdbff || low < 0xdc00 || low > 0xdfff)
-        return 0xfffd; /* half of a pair */
-    r->at += 6;
-    return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-}
-
-/* The rest of a string that has an escape at r->at; `from` is where its text begins. */
-static arka_status read_escaped(reader *r, const char *from, arka_slice *out, arka_error *err)
-{
-    static const char FROM[] = "\"\\/bfnrt", TO[] = "\"\\/\b\f\n\r\t";
-    const char *end = r->at;
-    while (end < r->end && *end != '"')
-        end += *end == '\\' && end + 1 < r->end ? 2 : 1;
-    char *text = arka_arena_alloc(&r->out->arena, (size_t)(end - from));
-    if (text == NULL)
-        return arka_fail_nomem(err, "a result", (size_t)(end - from));
-    size_t n = (size_t)(r->at - from);
-    memcpy(text, from, n);
-    while (r->at < r->end && *r->at != '"') {
-        char c = *r->at++;
-        if (c != '\\') {
-            text[n++] = c;
-            continue;
-        }
-        char e = r->at < r->end ? *r->at++ : 0;
-        const char *found = e ? strchr(FROM, e) : NULL;
-        int code = e == 'u' ? take_code_point(r) : found ? TO[found - FROM] : -1;
-        if (code < 0)
-            return broken(r, err);
-        n += put_utf8(text + n, code); /* never longer than its escape */
-    }
-    *out = (arka_slice){text, n};
-    return take(r, '"') ? ARKA_OK : broken(r, err);
-}
-
 static arka_status read_string(reader *r, arka_slice *out, arka_error *err)
 {
     if (!take(r, '"'))
         return broken(r, err);
     const char *from = r->at;
-    while (r->at < r->end && *r->at != '"' && *r->at != '\\')
-        r->at++;
-    if (r->at < r->end && *r->at == '\\')
-        return read_escaped(r, from, out, err);
-    *out = (arka_slice){from, (size_t)(r->at - from)};
-    return take(r, '"') ? ARKA_OK : broken(r, err);
+    r->at = arka_json_string_end(from, r->end);
+    arka_slice inside = {from, (size_t)(r->at - from)};
+    if (!take(r, '"'))
+        return broken(r, err);
+    *out = inside;
+    if (inside.len == 0 || memchr(from, '\\', inside.len) == NULL)
+        return ARKA_OK;
+    char *text = arka_arena_alloc(&r->out->arena, inside.len);
+    if (text == NULL)
+        return arka_fail_nomem(err, "a result", inside.len);
+    size_t n, good = arka_json_unescape(inside, text, &n);
+    if (good < inside.len) {
+        r->at = from + good;
+        return broken(r, err);
+    }
+    *out = (arka_slice){text, n};
+    return ARKA_OK;
 }
-
-/* ---- values ---- */
 
 /* Past one value of any kind; what stands in it is looked at only as far as its end needs. */
 static arka_status skip_value(reader *r, arka_error *err)
@@ -138,8 +66,7 @@ static arka_status skip_value(reader *r, arka_error *err)
             return broken(r, err);
         char c = *r->at;
         if (c == '"') {
-            for (r->at++; r->at < r->end && *r->at != '"'; r->at++)
-                r->at += *r->at == '\\';
+            r->at = arka_json_string_end(r->at + 1, r->end);
             if (!take(r, '"'))
                 return broken(r, err);
         } else if (c == '[' || c == '{') {

@@ -1,14 +1,7 @@
 #include "wire/form.h"
 
+#include "base/number.h"
 #include "base/utf8.h"
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    char lower = (char)(c | 0x20);
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 static bool has_escapes(arka_slice text, bool plus)
 {
@@ -29,7 +22,7 @@ static bool decode(arka_slice text, bool plus, arka_arena *arena, arka_slice *ou
     for (size_t i = 0; i < text.len; i++) {
         char c = text.data[i];
         if (c == '%' && text.len - i > 2) {
-            int high = hex_value(text.data[i + 1]), low = hex_value(text.data[i + 2]);
+            int high = arka_hex_digit(text.data[i + 1]), low = arka_hex_digit(text.data[i + 2]);
             if (high >= 0 && low >= 0) {
                 c = (char)(high << 4 | low);
                 i += 2;
