@@ -11,7 +11,7 @@
 #include "server/stream.h"
 
 enum {
-    CONNECTION_MEMORY = 112 << 10, /* half of it reads: a write of 1,000 rows comes in one piece */
+    CONNECTION_MEMORY = 64 << 10, /* half reads, all writes; cleared for each request */
     INLINE_BODY = 256 << 10,       /* a larger write would hold up the thread's other connections */
     KEPT_BODY = 256 << 10,         /* of a connection's body buffer, between requests */
     FIRST_BODY = 64 << 10,

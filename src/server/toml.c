@@ -119,34 +119,11 @@ static arka_status declare(reader *r, arka_slice name, char *mark, arka_error *e
     return ARKA_OK;
 }
 
-static void put_utf8(arka_buf *out, uint32_t c)
-{
-    if (c < 0x80) {
-        arka_buf_byte(out, (char)c);
-    } else if (c < 0x800) {
-        arka_buf_byte(out, (char)(0xc0 | c >> 6));
-        arka_buf_byte(out, (char)(0x80 | (c & 63)));
-    } else if (c < 0x10000) {
-        arka_buf_byte(out, (char)(0xe0 | c >> 12));
-        arka_buf_byte(out, (char)(0x80 | (c >> 6 & 63)));
-        arka_buf_byte(out, (char)(0x80 | (c & 63)));
-    } else {
-        arka_buf_byte(out, (char)(0xf0 | c >> 18));
-        arka_buf_byte(out, (char)(0x80 | (c >> 12 & 63)));
-        arka_buf_byte(out, (char)(0x80 | (c >> 6 & 63)));
-        arka_buf_byte(out, (char)(0x80 | (c & 63)));
-    }
-}
-
 static arka_status read_unicode_escape(reader *r, int n_digits, arka_buf *out, arka_error *err)
 {
     uint32_t c = 0;
     for (int i = 0; i < n_digits; i++, r->at++) {
-        char d = r->at < r->end ? *r->at : 0;
-        int v = d >= '0' && d <= '9'   ? d - '0'
-                : d >= 'a' && d <= 'f' ? d - 'a' + 10
-                : d >= 'A' && d <= 'F' ? d - 'A' + 10
-                                       : -1;
+        int v = arka_hex_digit(r->at < r->end ? *r->at : 0);
         if (v < 0)
             return refuse(r, err, "an escape \\%c needs %d hexadecimal digits",
                           n_digits == 4 ? 'u' : 'U', n_digits);
@@ -154,7 +131,8 @@ static arka_status read_unicode_escape(reader *r, int n_digits, arka_buf *out, a
     }
     if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c == 0)
         return refuse(r, err, "\\u%04x is not a character that can stand here", c);
-    put_utf8(out, c);
+    char utf8[4];
+    arka_buf_append(out, utf8, arka_utf8_put(utf8, c));
     return ARKA_OK;
 }
 
