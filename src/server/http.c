@@ -9,11 +9,12 @@
 #include "server/reply.h"
 #include "server/server_priv.h"
 #include "server/stream.h"
+#include "server/target.h"
 
 enum {
     CONNECTION_MEMORY = 64 << 10, /* half reads, all writes; cleared for each request */
-    INLINE_BODY = 256 << 10,       /* a larger write would hold up the thread's other connections */
-    KEPT_BODY = 256 << 10,         /* of a connection's body buffer, between requests */
+    INLINE_BODY = 256 << 10,      /* a larger write would hold up the thread's other connections */
+    KEPT_BODY = 256 << 10,        /* of a connection's body buffer, between requests */
     FIRST_BODY = 64 << 10,
     DRAIN = 64 << 20, /* read and dropped after a refusal, so that the client comes to read it */
 };
@@ -130,69 +131,7 @@ static void on_connection(void *context, struct MHD_Connection *connection_, voi
     }
 }
 
-/* ---- what is asked for ---- */
-
-/* Path and query string out of the target; ARKA_INPUT when it is no path. */
-static arka_status read_target(connection *c, arka_error *err)
-{
-    arka_request *r = &c->request;
-    arka_slice target = {c->target.data, c->target.len};
-    if (c->target.failed)
-        return arka_fail_nomem(err, "a request target", target.len);
-    /* "http://host/path" means the same as "/path" (RFC 9112, 3.2.2) */
-    if (target.len > 7 && memcmp(target.data, "http://", 7) == 0) {
-        const char *slash = memchr(target.data + 7, '/', target.len - 7);
-        const char *end = target.data + target.len;
-        target = slash ? (arka_slice){slash, (size_t)(end - slash)} : ARKA_SLICE("/");
-    }
-    const char *mark = target.len ? memchr(target.data, '?', target.len) : NULL;
-    if (mark != NULL) {
-        r->query = (arka_slice){mark + 1, (size_t)(target.data + target.len - mark - 1)};
-        target.len = (size_t)(mark - target.data);
-    }
-    r->path = target;
-    if (target.len == 0 || target.data[0] != '/')
-        return arka_fail(err, ARKA_INPUT, "the request target is not a path");
-    if (memchr(target.data, '%', target.len) == NULL &&
-        memmem(target.data, target.len, "/.", 2) == NULL)
-        return ARKA_OK;
-    ARKA_TRY(arka_percent_decode(target, &r->arena, &target, err));
-    char *path = arka_arena_strndup(&r->arena, target.data, target.len);
-    if (path == NULL)
-        return arka_fail_nomem(err, "a path", target.len);
-    r->path = (arka_slice){path, arka_path_normalise(path, target.len)};
-    return ARKA_OK;
-}
-
-/* Leaves either a route or an answer that says why there is none. */
-static void find_route(connection *c)
-{
-    arka_request *r = &c->request;
-    arka_error err = {0};
-    char methods[64];
-    if (read_target(c, &err) != ARKA_OK) {
-        arka_answer_fail(r, &err);
-        return;
-    }
-    arka_route_match match = arka_route_find(r->server->routes, r->method, r->path);
-    r->route = match.route;
-    memcpy(r->args, match.args, sizeof r->args);
-    if (match.route != NULL)
-        return;
-    arka_methods_text(match.methods, methods);
-    int shown = r->path.len > 200 ? 200 : (int)r->path.len;
-    if (match.methods == 0) {
-        arka_answer_error(r, 404, "not_found", "Cannot %s %.*s", r->method_name, shown,
-                          r->path.data);
-    } else if (r->method == ARKA_OPTIONS) {
-        arka_answer_empty(r);
-        arka_answer_header(r, "Allow", "%s", methods);
-    } else {
-        arka_answer_error(r, 405, "method_not_allowed", "%s is not allowed on %.*s, only %s",
-                          r->method_name, shown, r->path.data, methods);
-        arka_answer_header(r, "Allow", "%s", methods);
-    }
-}
+/* ---- beginning ---- */
 
 static int64_t declared_length(const arka_request *r)
 {
@@ -228,7 +167,10 @@ static void start_request(connection *c, struct MHD_Connection *mhd, const char 
     atomic_fetch_add_explicit(&c->http->in_flight, 1, memory_order_relaxed);
     arka_count(&server->counters.requests, 1);
     arka_request_set_id(r, arka_request_header(r, "X-Request-ID"));
-    find_route(c);
+    if (c->target.failed)
+        arka_answer_error(r, 503, "unavailable", "out of memory for the request");
+    else
+        arka_target_route(r, (arka_slice){c->target.data, c->target.len});
     c->discard = r->route == NULL;
 }
 

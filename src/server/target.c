@@ -1,0 +1,75 @@
+#include "server/target.h"
+
+#include "server/server_priv.h"
+
+/* "http://host/path" means the same as "/path" (RFC 9112, 3.2.2). */
+static arka_slice without_host(arka_slice target)
+{
+    static const char SCHEME[] = "http://";
+    size_t n = sizeof SCHEME - 1;
+    if (target.len <= n || memcmp(target.data, SCHEME, n) != 0)
+        return target;
+    const char *slash = memchr(target.data + n, '/', target.len - n);
+    const char *end = target.data + target.len;
+    return slash ? (arka_slice){slash, (size_t)(end - slash)} : ARKA_SLICE("/");
+}
+
+static arka_status read_path(arka_request *r, arka_slice target, arka_error *err)
+{
+    r->path = target;
+    if (target.len == 0 || target.data[0] != '/')
+        return arka_fail(err, ARKA_INPUT, "the request target is not a path");
+    if (memchr(target.data, '%', target.len) == NULL &&
+        memmem(target.data, target.len, "/.", 2) == NULL)
+        return ARKA_OK;
+    ARKA_TRY(arka_percent_decode(target, &r->arena, &target, err));
+    char *path = arka_arena_strndup(&r->arena, target.data, target.len);
+    if (path == NULL)
+        return arka_fail_nomem(err, "a path", target.len);
+    r->path = (arka_slice){path, arka_path_normalise(path, target.len)};
+    return ARKA_OK;
+}
+
+static arka_status read_target(arka_request *r, arka_slice target, arka_error *err)
+{
+    target = without_host(target);
+    const char *mark = target.len ? memchr(target.data, '?', target.len) : NULL;
+    if (mark != NULL) {
+        r->query = (arka_slice){mark + 1, (size_t)(target.data + target.len - mark - 1)};
+        target.len = (size_t)(mark - target.data);
+    }
+    return read_path(r, target, err);
+}
+
+/* No route: is it the path, or only the method? */
+static void answer_without_route(arka_request *r, int methods)
+{
+    char names[64];
+    int shown = r->path.len > 200 ? 200 : (int)r->path.len;
+    arka_methods_text(methods, names);
+    if (methods == 0) {
+        arka_answer_error(r, 404, "not_found", "Cannot %s %.*s", r->method_name, shown,
+                          r->path.data);
+        return;
+    }
+    if (r->method == ARKA_OPTIONS)
+        arka_answer_empty(r);
+    else
+        arka_answer_error(r, 405, "method_not_allowed", "%s is not allowed on %.*s, only %s",
+                          r->method_name, shown, r->path.data, names);
+    arka_answer_header(r, "Allow", "%s", names);
+}
+
+void arka_target_route(arka_request *r, arka_slice target)
+{
+    arka_error err = {0};
+    if (read_target(r, target, &err) != ARKA_OK) {
+        arka_answer_fail(r, &err);
+        return;
+    }
+    arka_route_match match = arka_route_find(r->server->routes, r->method, r->path);
+    r->route = match.route;
+    memcpy(r->args, match.args, sizeof r->args);
+    if (match.route == NULL)
+        answer_without_route(r, match.methods);
+}
