@@ -16,6 +16,7 @@
 #include "sql/sql_priv.h"
 
 typedef struct view {
+    char *name;          /* as it was written when it was made */
     arka_schema *schema; /* that it was made for */
     bool with_files;
     uint64_t number;
@@ -51,6 +52,7 @@ void arka_views_free(arka_views *v)
     arka_map_fini(&v->made);
     for (size_t i = 0; i < v->views.n; i++) {
         arka_schema_unref(v->views.items[i]->schema);
+        arka_free(v->views.items[i]->name);
         arka_free(v->views.items[i]);
     }
     arka_vec_fini(&v->views);
@@ -144,6 +146,36 @@ static arka_slice make_key(char *key, arka_slice database, arka_slice table)
     return (arka_slice){key, n};
 }
 
+typedef struct spelling {
+    arka_slice wanted;
+    arka_buf name;
+} spelling;
+
+static arka_status match_database(void *context, const arka_database_info *info, arka_error *err)
+{
+    spelling *s = context;
+    if (arka_name_eq(arka_slice_of(info->name), s->wanted))
+        arka_buf_text(&s->name, info->name);
+    return ARKA_OK;
+}
+
+/* Under the name that the engine has for it; a query may write it in other cases. */
+static arka_status make_schema(arka_views *v, arka_slice database, arka_error *err)
+{
+    spelling s = {.wanted = database, .name = ARKA_BUF_INIT};
+    arka_buf sql = ARKA_BUF_INIT;
+    arka_status status = arka_engine_each_database(v->sql->engine, match_database, &s, err);
+    if (status == ARKA_OK) {
+        arka_buf_text(&sql, "CREATE SCHEMA IF NOT EXISTS \"" ARKA_SQL_CATALOG "\".");
+        arka_sql_quote(&sql, '"',
+                       s.name.len > 0 ? (arka_slice){s.name.data, s.name.len} : database);
+        status = run(v, &sql, err);
+    }
+    arka_buf_fini(&s.name);
+    arka_buf_fini(&sql);
+    return status;
+}
+
 static arka_status ensure_schema_locked(arka_views *v, arka_slice database, arka_error *err)
     ARKA_REQUIRES(v->lock);
 static arka_status ensure_schema_locked(arka_views *v, arka_slice database, arka_error *err)
@@ -152,14 +184,9 @@ static arka_status ensure_schema_locked(arka_views *v, arka_slice database, arka
     arka_slice key = make_key(bytes, database, (arka_slice){"", 0});
     if (arka_map_get(&v->made, key) != NULL)
         return ARKA_OK;
-    arka_buf sql = ARKA_BUF_INIT;
-    arka_buf_text(&sql, "CREATE SCHEMA IF NOT EXISTS \"" ARKA_SQL_CATALOG "\".");
-    arka_sql_quote(&sql, '"', database);
-    arka_status status = run(v, &sql, err);
-    if (status == ARKA_OK && !arka_map_put(&v->made, key, v))
-        status = arka_fail_nomem(err, "the list of views", key.len);
-    arka_buf_fini(&sql);
-    return status;
+    ARKA_TRY(make_schema(v, database, err));
+    return arka_map_put(&v->made, key, v) ? ARKA_OK
+                                          : arka_fail_nomem(err, "the list of views", key.len);
 }
 
 static arka_status add_view_locked(arka_views *v, arka_slice key, view **out, arka_error *err)
@@ -176,9 +203,10 @@ static arka_status add_view_locked(arka_views *v, arka_slice key, view **out, ar
                : arka_fail_nomem(err, "the list of views", sizeof **out);
 }
 
-static arka_status ensure_locked(arka_views *v, arka_pin *pin, arka_error *err)
+/* `respell`: the pin has the engine's own spelling, and the view shall have it too. */
+static arka_status ensure_locked(arka_views *v, arka_pin *pin, bool respell, arka_error *err)
     ARKA_REQUIRES(v->lock);
-static arka_status ensure_locked(arka_views *v, arka_pin *pin, arka_error *err)
+static arka_status ensure_locked(arka_views *v, arka_pin *pin, bool respell, arka_error *err)
 {
     char bytes[KEY_BYTES];
     arka_slice key = make_key(bytes, pin->database, pin->table);
@@ -186,8 +214,10 @@ static arka_status ensure_locked(arka_views *v, arka_pin *pin, arka_error *err)
     bool with_files = pin->snapshot->n_files > 0;
     view *known = arka_map_get(&v->made, key);
     if (known != NULL && known->schema != NULL) {
+        bool spelled = !respell || arka_slice_eq(arka_slice_of(known->name), pin->table);
         pin->view = known->number;
-        if (known->schema->version >= schema->version && (known->with_files || !with_files))
+        if (known->schema->version >= schema->version && (known->with_files || !with_files) &&
+            spelled)
             return ARKA_OK;
         /* snapshots may come in any order: a view only ever grows */
         if (known->schema->version > schema->version)
@@ -197,7 +227,16 @@ static arka_status ensure_locked(arka_views *v, arka_pin *pin, arka_error *err)
     if (known == NULL)
         ARKA_TRY(add_view_locked(v, key, &known, err));
     ARKA_TRY(ensure_schema_locked(v, pin->database, err));
-    ARKA_TRY(make_view(v, pin, schema, with_files, err));
+    char *name = arka_strndup(pin->table.data, pin->table.len);
+    if (name == NULL)
+        return arka_fail_nomem(err, "the list of views", pin->table.len);
+    arka_status status = make_view(v, pin, schema, with_files, err);
+    if (status != ARKA_OK) {
+        arka_free(name);
+        return status;
+    }
+    arka_free(known->name);
+    known->name = name;
     arka_schema_ref(schema);
     arka_schema_unref(known->schema);
     known->schema = schema;
@@ -206,12 +245,17 @@ static arka_status ensure_locked(arka_views *v, arka_pin *pin, arka_error *err)
     return ARKA_OK;
 }
 
-arka_status arka_views_ensure(arka_views *v, arka_pin *pin, arka_error *err)
+static arka_status ensure(arka_views *v, arka_pin *pin, bool respell, arka_error *err)
 {
     arka_mutex_lock(&v->lock);
-    arka_status status = ensure_locked(v, pin, err);
+    arka_status status = ensure_locked(v, pin, respell, err);
     arka_mutex_unlock(&v->lock);
     return status;
+}
+
+arka_status arka_views_ensure(arka_views *v, arka_pin *pin, arka_error *err)
+{
+    return ensure(v, pin, false, err);
 }
 
 /* ---- all of them, for information_schema ---- */
@@ -255,7 +299,7 @@ static arka_status ensure_name(arka_views *v, arka_pin *pin, arka_error *err)
         return ARKA_OK; /* since it was listed */
     if (status != ARKA_OK)
         return arka_fail(err, status, "%s", gone.msg);
-    status = arka_views_ensure(v, pin, err);
+    status = ensure(v, pin, true, err);
     arka_snapshot_unref(pin->snapshot);
     return status;
 }

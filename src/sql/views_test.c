@@ -154,6 +154,7 @@ TEST(information_schema_lists_all_tables)
     put("prod", "mem", "time:t v:f", "1 2");
     arka_error err = {0};
     ASSERT_OK(arka_engine_create_database(engine, ARKA_SLICE("empty"), &err));
+    check_rows("SELECT v FROM PROD.MEM", "2"); /* spelled otherwise at first */
     check_rows("SELECT table_schema, table_name FROM information_schema.tables ORDER BY ALL",
                "default cpu|prod mem");
     check_rows("SELECT table_name, column_name, data_type FROM information_schema.columns "
