@@ -1,51 +1,9 @@
-#include "columnar/rows.h"
+#include "columnar/rows_priv.h"
 
 #include <math.h>
 
 #include "base/civil.h"
-#include "base/map.h"
 #include "base/number.h"
-#include "base/vec.h"
-#include "columnar/block.h"
-
-/* Each cell is 8 bytes whatever its type: int64_t, double, 0 or 1, or a reference into `text`. */
-typedef struct text_ref {
-    uint32_t at, len;
-} text_ref;
-
-typedef union cell {
-    int64_t i64;
-    double f64;
-    text_ref text;
-} cell;
-
-typedef struct row_column {
-    arka_slice name; /* in the map's key */
-    arka_type type, given;
-    bool tag;
-    bool keyed;      /* a row's key may have a text for it */
-    int64_t n;       /* cells filled so far; rows behind it are null */
-    int64_t n_nulls; /* among those n */
-    int64_t cap;
-    cell *cells;
-    uint8_t *present; /* one byte a cell; NULL: all n have a value */
-    ARKA_VEC(char) text;
-    /* The column before the open row changed its type; dropped when the row closes. */
-    cell *before;
-    int64_t before_n;
-    arka_type before_type;
-} row_column;
-
-struct arka_rows {
-    bool text_on_conflict;
-    int64_t row;   /* the open row */
-    bool reopened; /* `row` is an earlier, closed one */
-    bool retyped;  /* some column has a `before` */
-    ARKA_VEC(int64_t) times;
-    ARKA_VEC(const arka_row_key *) keys; /* of the first rows; those behind them have none */
-    ARKA_VEC(row_column) columns;
-    arka_map by_name; /* lower-case name → index + 1 */
-};
 
 arka_status arka_rows_new(bool text_on_conflict, arka_rows **out, arka_error *err)
 {
@@ -85,17 +43,6 @@ static size_t more_rows(size_t n)
     return n < 64 ? 64 : n < 1 << 16 ? n * 4 : n * 2;
 }
 
-static inline bool has_cell(const row_column *c, int64_t row)
-{
-    return c->present == NULL || c->present[row];
-}
-
-static void fold(arka_slice name, char *out)
-{
-    for (size_t i = 0; i < name.len; i++)
-        out[i] = (char)(name.data[i] | ((unsigned char)(name.data[i] - 'A') < 26) << 5);
-}
-
 int arka_rows_find(const arka_rows *rows, arka_slice name, int guess)
 {
     if (guess >= 0 && (size_t)guess < rows->columns.n &&
@@ -104,7 +51,7 @@ int arka_rows_find(const arka_rows *rows, arka_slice name, int guess)
     char key[256];
     if (name.len > sizeof key)
         return -1;
-    fold(name, key);
+    arka_name_fold(name, key);
     return (int)(intptr_t)arka_map_get(&rows->by_name, (arka_slice){key, name.len}) - 1;
 }
 
@@ -121,7 +68,7 @@ int arka_rows_column(arka_rows *rows, arka_slice name, bool tag, arka_type given
     if (arka_column_name_check(name, err) != ARKA_OK)
         return -1;
     char key[256];
-    fold(name, key);
+    arka_name_fold(name, key);
     char *copy = arka_strndup(name.data, name.len);
     if (copy == NULL || !arka_vec_reserve(&rows->columns, 1) ||
         !arka_map_put(&rows->by_name, (arka_slice){key, name.len},
@@ -168,7 +115,7 @@ int64_t arka_rows_time(const arka_rows *rows, int64_t row)
 bool arka_rows_has(const arka_rows *rows, int column)
 {
     const row_column *c = &rows->columns.items[column];
-    return rows->row < c->n && has_cell(c, rows->row);
+    return rows->row < c->n && arka_rows__has_cell(c, rows->row);
 }
 
 arka_put arka_rows_add_key(arka_rows *rows, const arka_row_key *key)
@@ -204,7 +151,7 @@ arka_put arka_rows_put_key(arka_rows *rows, const arka_row_key *key)
 
 const arka_row_key *arka_rows_key(const arka_rows *rows, int64_t row)
 {
-    return (size_t)row < rows->keys.n ? rows->keys.items[row] : NULL;
+    return arka_rows__key(rows, row);
 }
 
 static bool mark_presence(row_column *c)
@@ -220,7 +167,7 @@ static bool mark_presence(row_column *c)
 static bool make_room(row_column *c, int64_t row)
 {
     int64_t cap = (int64_t)more_rows((size_t)row);
-    cell *cells = arka_realloc(c->cells, (size_t)cap * sizeof *cells);
+    row_cell *cells = arka_realloc(c->cells, (size_t)cap * sizeof *cells);
     if (cells == NULL)
         return false;
     c->cells = cells;
@@ -234,7 +181,7 @@ static bool make_room(row_column *c, int64_t row)
     return true;
 }
 
-static bool put_slow(row_column *c, int64_t row, cell v)
+static bool put_slow(row_column *c, int64_t row, row_cell v)
 {
     if (row >= c->cap && !make_room(c, row))
         return false;
@@ -250,14 +197,14 @@ static bool put_slow(row_column *c, int64_t row, cell v)
     if (row == c->n)
         c->n++;
     else
-        c->n_nulls -= !has_cell(c, row);
+        c->n_nulls -= !arka_rows__has_cell(c, row);
     c->cells[row] = v;
     if (c->present != NULL)
         c->present[row] = 1;
     return true;
 }
 
-static inline bool put_cell(arka_rows *rows, row_column *c, cell v)
+static inline bool put_cell(arka_rows *rows, row_column *c, row_cell v)
 {
     int64_t row = rows->row;
     if (ARKA_UNLIKELY(row != c->n || row >= c->cap || c->present != NULL))
@@ -267,11 +214,11 @@ static inline bool put_cell(arka_rows *rows, row_column *c, cell v)
     return true;
 }
 
-static bool append_text(row_column *c, arka_slice v, cell *out)
+static bool append_text(row_column *c, arka_slice v, row_cell *out)
 {
     if (v.len > INT32_MAX - c->text.n || !arka_vec_reserve(&c->text, v.len))
         return false;
-    *out = (cell){.text = {(uint32_t)c->text.n, (uint32_t)v.len}};
+    *out = (row_cell){.text = {(uint32_t)c->text.n, (uint32_t)v.len}};
     if (v.len > 0)
         memcpy(c->text.items + c->text.n, v.data, v.len);
     c->text.n += v.len;
@@ -304,7 +251,7 @@ static bool widen_to_double(arka_rows *rows, row_column *c)
     return true;
 }
 
-static size_t cell_text(arka_type type, cell v, char out[ARKA_TIME_TEXT])
+static size_t cell_text(arka_type type, row_cell v, char out[ARKA_TIME_TEXT])
 {
     if (type == ARKA_BOOLEAN) {
         memcpy(out, v.i64 ? "true " : "false", 5);
@@ -321,8 +268,8 @@ static bool turn_into_text(arka_rows *rows, row_column *c)
         return false;
     for (int64_t i = 0; i < c->n; i++) {
         char text[ARKA_TIME_TEXT];
-        size_t n = has_cell(c, i) ? cell_text(c->type, c->cells[i], text) : 0;
-        if (has_cell(c, i) && n == 0) {
+        size_t n = arka_rows__has_cell(c, i) ? cell_text(c->type, c->cells[i], text) : 0;
+        if (arka_rows__has_cell(c, i) && n == 0) {
             if (!mark_presence(c))
                 return false;
             c->present[i] = 0;
@@ -335,11 +282,11 @@ static bool turn_into_text(arka_rows *rows, row_column *c)
     return true;
 }
 
-static arka_put put_as_text(arka_rows *rows, row_column *c, arka_type type, cell v)
+static arka_put put_as_text(arka_rows *rows, row_column *c, arka_type type, row_cell v)
 {
     char text[ARKA_TIME_TEXT];
     size_t n = cell_text(type, v, text);
-    cell ref;
+    row_cell ref;
     if (n == 0)
         return ARKA_PUT_OK; /* NaN in a text column is null */
     return append_text(c, (arka_slice){text, n}, &ref) && put_cell(rows, c, ref) ? ARKA_PUT_OK
@@ -347,14 +294,14 @@ static arka_put put_as_text(arka_rows *rows, row_column *c, arka_type type, cell
 }
 
 /* The value's type is not the column's. */
-static arka_put put_other(arka_rows *rows, row_column *c, arka_type type, cell v)
+static arka_put put_other(arka_rows *rows, row_column *c, arka_type type, row_cell v)
 {
     if (c->type == ARKA_TYPE_NONE) {
         c->type = type;
         return put_cell(rows, c, v) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
     }
     if (type == ARKA_BIGINT && c->type == ARKA_DOUBLE)
-        return put_cell(rows, c, (cell){.f64 = (double)v.i64}) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+        return put_cell(rows, c, (row_cell){.f64 = (double)v.i64}) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
     if (type == ARKA_DOUBLE && c->type == ARKA_BIGINT)
         return widen_to_double(rows, c) && put_cell(rows, c, v) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
     if (c->type == ARKA_VARCHAR)
@@ -367,7 +314,7 @@ static arka_put put_other(arka_rows *rows, row_column *c, arka_type type, cell v
 arka_put arka_rows_put_bool(arka_rows *rows, int column, bool v)
 {
     row_column *c = &rows->columns.items[column];
-    cell put = {.i64 = v};
+    row_cell put = {.i64 = v};
     if (c->type != ARKA_BOOLEAN)
         return put_other(rows, c, ARKA_BOOLEAN, put);
     return put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
@@ -376,7 +323,7 @@ arka_put arka_rows_put_bool(arka_rows *rows, int column, bool v)
 arka_put arka_rows_put_i64(arka_rows *rows, int column, int64_t v)
 {
     row_column *c = &rows->columns.items[column];
-    cell put = {.i64 = v};
+    row_cell put = {.i64 = v};
     if (c->type != ARKA_BIGINT)
         return put_other(rows, c, ARKA_BIGINT, put);
     return put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
@@ -385,7 +332,7 @@ arka_put arka_rows_put_i64(arka_rows *rows, int column, int64_t v)
 arka_put arka_rows_put_f64(arka_rows *rows, int column, double v)
 {
     row_column *c = &rows->columns.items[column];
-    cell put = {.f64 = v};
+    row_cell put = {.f64 = v};
     if (c->type != ARKA_DOUBLE)
         return put_other(rows, c, ARKA_DOUBLE, put);
     return put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
@@ -402,7 +349,7 @@ arka_put arka_rows_put_text(arka_rows *rows, int column, arka_slice v)
         else if (!turn_into_text(rows, c))
             return ARKA_PUT_NOMEM;
     }
-    cell put;
+    row_cell put;
     return append_text(c, v, &put) && put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
 }
 
@@ -439,7 +386,7 @@ static void restore_before(row_column *c)
     /* Presence is as before but for NaN cells that text dropped: those were numbers. */
     if (c->before_type == ARKA_DOUBLE && c->type == ARKA_VARCHAR)
         for (int64_t r = 0; r < c->n; r++)
-            if (!has_cell(c, r) && isnan(c->cells[r].f64)) {
+            if (!arka_rows__has_cell(c, r) && isnan(c->cells[r].f64)) {
                 c->present[r] = 1;
                 c->n_nulls--;
             }
@@ -451,7 +398,7 @@ void arka_rows_cancel(arka_rows *rows)
     for (size_t i = 0; i < rows->columns.n; i++) {
         row_column *c = &rows->columns.items[i];
         if (c->n > rows->row) {
-            c->n_nulls -= !has_cell(c, rows->row);
+            c->n_nulls -= !arka_rows__has_cell(c, rows->row);
             c->n = rows->row;
         }
         if (c->before != NULL)
@@ -476,168 +423,4 @@ void arka_rows_close_again(arka_rows *rows)
     forget_before(rows);
     rows->row = (int64_t)rows->times.n;
     rows->reopened = false;
-}
-
-/* The text of a row's key in that column, or NULL. *hint: where the last key had it. */
-static inline const arka_slice *key_text(const arka_rows *rows, int column, int64_t row,
-                                         size_t *hint)
-{
-    const arka_row_key *key = arka_rows_key(rows, row);
-    if (key == NULL)
-        return NULL;
-    if (ARKA_LIKELY(*hint < key->n && key->cells[*hint].column == column))
-        return &key->cells[*hint].text;
-    size_t low = 0, high = key->n;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (key->cells[middle].column < column)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *hint = low;
-    return low < key->n && key->cells[low].column == column ? &key->cells[low].text : NULL;
-}
-
-/* The text of a row, from its key or its own cell; data is NULL where it has none. */
-static inline arka_slice row_text(const arka_rows *rows, int column, int64_t row, size_t *hint)
-{
-    const row_column *c = &rows->columns.items[column];
-    const arka_slice *shared = c->keyed ? key_text(rows, column, row, hint) : NULL;
-    if (shared != NULL)
-        return *shared;
-    if (row >= c->n || !has_cell(c, row))
-        return (arka_slice){NULL, 0};
-    text_ref ref = c->cells[row].text;
-    return (arka_slice){ref.len > 0 ? c->text.items + ref.at : "", ref.len};
-}
-
-static arka_status seal_keyed(arka_block *block, int col, const arka_rows *rows, int column,
-                              arka_error *err)
-{
-    int64_t n_rows = arka_rows_n(rows);
-    int32_t *offsets = arka_block_values(block, col);
-    size_t hint = 0, total = 0;
-    int64_t n_nulls = 0;
-    for (int64_t row = 0; row < n_rows; row++) {
-        arka_slice text = row_text(rows, column, row, &hint);
-        n_nulls += text.data == NULL;
-        total += text.len;
-        if (total > INT32_MAX)
-            return arka_fail(err, ARKA_LIMIT, "the texts of column '%.*s' are larger than 2 GiB",
-                             ARKA_FMT(rows->columns.items[column].name));
-        offsets[row + 1] = (int32_t)total;
-    }
-    char *to = arka_block_text_reserve(block, col, total);
-    if (to == NULL)
-        return arka_fail_nomem(err, "a text column", total);
-    for (int64_t row = 0; row < n_rows; row++) {
-        arka_slice text = row_text(rows, column, row, &hint);
-        if (text.len > 0)
-            memcpy(to, text.data, text.len);
-        to += text.len;
-    }
-    arka_block_text_advance(block, col, total);
-    if (n_nulls == n_rows) {
-        arka_block_drop_last(block); /* only a row that was dropped had that key */
-        return ARKA_OK;
-    }
-    for (int64_t row = 0; n_nulls > 0 && row < n_rows; row++)
-        if (row_text(rows, column, row, &hint).data == NULL) {
-            ARKA_TRY(arka_block_set_null(block, col, row, err));
-            n_nulls--;
-        }
-    return ARKA_OK;
-}
-
-static arka_status seal_text(arka_block *block, int col, const row_column *c, int64_t n_rows,
-                             arka_error *err)
-{
-    size_t total = 0;
-    bool in_order = true;
-    for (int64_t i = 0; i < c->n; i++) {
-        text_ref ref = c->cells[i].text; /* of length 0 where there is none */
-        in_order &= ref.len == 0 || ref.at == total;
-        total += ref.len;
-    }
-    char *to = arka_block_text_reserve(block, col, total);
-    if (to == NULL)
-        return arka_fail_nomem(err, "a text column", total);
-    int32_t *offsets = arka_block_values(block, col);
-    if (in_order && total > 0)
-        memcpy(to, c->text.items, total);
-    int32_t at = 0;
-    for (int64_t i = 0; i < c->n; i++) {
-        text_ref ref = c->cells[i].text;
-        if (!in_order && ref.len > 0)
-            memcpy(to + at, c->text.items + ref.at, ref.len);
-        at += (int32_t)ref.len;
-        offsets[i + 1] = at;
-    }
-    for (int64_t i = c->n; i < n_rows; i++)
-        offsets[i + 1] = at;
-    arka_block_text_advance(block, col, total);
-    return ARKA_OK;
-}
-
-static arka_status seal_column(arka_block *block, const arka_rows *rows, int column,
-                               arka_error *err)
-{
-    const row_column *c = &rows->columns.items[column];
-    int64_t n_rows = arka_rows_n(rows);
-    int col;
-    ARKA_TRY(arka_block_add(block, c->name, c->type, c->tag, &col, err));
-    if (c->keyed)
-        return seal_keyed(block, col, rows, column, err);
-    if (c->type == ARKA_VARCHAR) {
-        ARKA_TRY(seal_text(block, col, c, n_rows, err));
-    } else if (c->type == ARKA_BOOLEAN) {
-        uint8_t *bits = arka_block_values(block, col);
-        for (int64_t i = 0; i < c->n; i++)
-            bits[i >> 3] |= (uint8_t)((has_cell(c, i) && c->cells[i].i64) << (i & 7));
-    } else {
-        cell *to = arka_block_values(block, col);
-        memcpy(to, c->cells, (size_t)c->n * sizeof *to);
-        memset(to + c->n, 0, (size_t)(n_rows - c->n) * sizeof *to);
-    }
-    for (int64_t i = 0; c->n_nulls > 0 && i < c->n; i++)
-        if (!c->present[i])
-            ARKA_TRY(arka_block_set_null(block, col, i, err));
-    for (int64_t i = c->n; i < n_rows; i++)
-        ARKA_TRY(arka_block_set_null(block, col, i, err));
-    return ARKA_OK;
-}
-
-/* About the bytes of the column's buffers; texts of keys by their first rows. */
-static size_t guess_bytes(const arka_rows *rows, int column)
-{
-    enum { SAMPLE = 64 };
-    const row_column *c = &rows->columns.items[column];
-    size_t n_rows = (size_t)arka_rows_n(rows), hint = 0, sampled = 0, n = 0;
-    for (; c->keyed && n < SAMPLE && n < n_rows; n++)
-        sampled += row_text(rows, column, (int64_t)n, &hint).len;
-    return n_rows * (c->type == ARKA_VARCHAR ? 4 : 8) + n_rows / 8 + c->text.n +
-           (n > 0 ? sampled * n_rows / n * 9 / 8 : 0) + 64;
-}
-
-arka_status arka_rows_seal(arka_rows *take_rows, arka_batch **out, arka_error *err)
-{
-    ARKA_AUTO(arka_rows) rows = take_rows;
-    int64_t n_rows = arka_rows_n(rows);
-    ARKA_CHECK(n_rows > 0 && !rows->reopened);
-    size_t hint = (size_t)n_rows * 8;
-    for (size_t i = 0; i < rows->columns.n; i++)
-        hint += guess_bytes(rows, (int)i);
-    ARKA_AUTO(arka_block) block = NULL;
-    ARKA_TRY(arka_block_new(n_rows, hint, &block, err));
-    int col;
-    ARKA_TRY(
-        arka_block_add(block, ARKA_SLICE(ARKA_TIME_COLUMN), ARKA_TIMESTAMPTZ, false, &col, err));
-    memcpy(arka_block_values(block, col), rows->times.items, (size_t)n_rows * 8);
-    for (size_t i = 0; i < rows->columns.n; i++) {
-        const row_column *c = &rows->columns.items[i];
-        if (c->keyed || c->n > c->n_nulls)
-            ARKA_TRY(seal_column(block, rows, (int)i, err));
-    }
-    return arka_block_seal(arka_take(block), 0, out, err);
 }

@@ -9,7 +9,7 @@
  * A column takes the type of its first value unless it is given one (the table's). Then: BIGINT
  * meets a double → the column becomes DOUBLE; numbers into DOUBLE are cast; anything into
  * VARCHAR becomes text; everything else is a conflict, or, with `text_on_conflict`, makes the
- * whole column VARCHAR (decision R5). Not thread-safe.
+ * whole column VARCHAR. Not thread-safe.
  */
 #ifndef ARKA_COLUMNAR_ROWS_H
 #define ARKA_COLUMNAR_ROWS_H

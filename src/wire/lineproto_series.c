@@ -138,8 +138,7 @@ void arka_lp__measurement_free(lp_measurement *m)
 /* Names of tables, too, differ by more than the case of ASCII letters. */
 static arka_slice fold(arka_slice name, char *out)
 {
-    for (size_t i = 0; i < name.len; i++)
-        out[i] = (char)(name.data[i] | ((unsigned char)(name.data[i] - 'A') < 26) << 5);
+    arka_name_fold(name, out);
     return (arka_slice){out, name.len};
 }
 

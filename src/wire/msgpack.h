@@ -15,8 +15,8 @@ typedef struct arka_msgpack_options {
 } arka_msgpack_options;
 
 /**
- * Decode `body` (already inflated). Good members come out as writes, bad ones as rejects
- * (decision R3). Fails, and leaves `out` empty, with ARKA_INPUT when the document is unreadable
+ * Decode `body` (already inflated). Good members come out as writes, bad ones, each by itself, as
+ * rejects. Fails, and leaves `out` empty, with ARKA_INPUT when the document is unreadable
  * (truncated, trailing garbage, wrong top-level type, nothing in it), when it is one single bad
  * map, when every member is bad, or when `atomic` and one is; ARKA_NOMEM; ARKA_LIMIT.
  */
