@@ -1,4 +1,4 @@
-#include "sql/encode_test.h"
+#include "kit/encode.h"
 
 #include "columnar/ipc.h"
 

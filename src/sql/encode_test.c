@@ -1,4 +1,4 @@
-#include "sql/encode_test.h"
+#include "kit/encode.h"
 
 static const arka_encode_options PLAIN = {0};
 

@@ -1,6 +1,6 @@
 /** What the encoders' tests share: a statement's answer in some format. */
-#ifndef ARKA_SQL_ENCODE_TEST_H
-#define ARKA_SQL_ENCODE_TEST_H
+#ifndef ARKA_TESTS_KIT_ENCODE_H
+#define ARKA_TESTS_KIT_ENCODE_H
 
 #include "sql/encode.h"
 
