@@ -5,13 +5,13 @@
  *
  *     encode_bench [rows]
  *
- * rows/s is of the whole, "encode" the encoding thread's processor time for a row. The best of
- * several rounds, since everything that disturbs a round only makes it longer.
+ * rows/s is of the whole, "encode" the encoding thread's processor time for a row.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "kit.h"
+#include "os/clock.h"
 #include "sql/encode.h"
 
 enum { ROUNDS = 5, FLUSH_BYTES = 1 << 20 };
@@ -20,21 +20,6 @@ typedef struct cost {
     double wall_ns, encode_ns; /* per row */
     double bytes;
 } cost;
-
-static double clock_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void must(arka_status status, const arka_error *err)
-{
-    if (status == ARKA_OK)
-        return;
-    fprintf(stderr, "%s\n", err->msg);
-    exit(1);
-}
 
 static void must_run(duckdb_connection con, const char *sql)
 {
@@ -62,16 +47,16 @@ static cost encode(duckdb_result *result, arka_format format, const arka_encode_
     ARKA_AUTO(arka_encoder) e = NULL;
     arka_result_end end = {0};
     cost c = {0};
-    must(arka_encoder_new(format, options, &shape, &e, &err), &err);
-    double start = clock_ns(CLOCK_MONOTONIC);
-    must(arka_encoder_begin(e, &out, &err), &err);
+    bench_must(arka_encoder_new(format, options, &shape, &e, &err), &err);
+    arka_mono start = arka_mono_now();
+    bench_must(arka_encoder_begin(e, &out, &err), &err);
     for (;;) {
         duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
         if (chunk == NULL)
             break;
-        double before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-        must(arka_encoder_chunk(e, chunk, &out, &err), &err);
-        c.encode_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+        int64_t before = arka_cpu_thread_ns();
+        bench_must(arka_encoder_chunk(e, chunk, &out, &err), &err);
+        c.encode_ns += (double)(arka_cpu_thread_ns() - before);
         end.n_rows += (int64_t)duckdb_data_chunk_get_size(chunk);
         duckdb_destroy_data_chunk(&chunk);
         if (out.len >= FLUSH_BYTES) {
@@ -79,10 +64,10 @@ static cost encode(duckdb_result *result, arka_format format, const arka_encode_
             arka_buf_clear(&out);
         }
     }
-    double before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    must(arka_encoder_end(e, &end, &out, &err), &err);
-    c.encode_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
-    c.wall_ns = clock_ns(CLOCK_MONOTONIC) - start;
+    int64_t before = arka_cpu_thread_ns();
+    bench_must(arka_encoder_end(e, &end, &out, &err), &err);
+    c.encode_ns += (double)(arka_cpu_thread_ns() - before);
+    c.wall_ns = (double)arka_mono_since_ns(start);
     c.bytes += (double)out.len;
     for (int i = 0; i < shape.n_columns; i++)
         duckdb_destroy_logical_type(&types[i]);
@@ -148,16 +133,16 @@ int main(int argc, char **argv)
     printf("%ld rows, best of %d rounds\n%-24s %12s %14s %12s\n", n, ROUNDS, "", "Mrows/s",
            "encode ns/row", "bytes/row");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        cost best = {.wall_ns = 1e18, .encode_ns = 1e18};
+        bench_rounds wall = {0}, encode_cpu = {0};
+        cost c = {0};
         snprintf(sql, sizeof sql, "SELECT * FROM %s", cases[i].table);
         for (int r = 0; r < ROUNDS; r++) {
-            cost c = run(con, sql, cases[i].format, &cases[i].options);
-            best.wall_ns = c.wall_ns < best.wall_ns ? c.wall_ns : best.wall_ns;
-            best.encode_ns = c.encode_ns < best.encode_ns ? c.encode_ns : best.encode_ns;
-            best.bytes = c.bytes;
+            c = run(con, sql, cases[i].format, &cases[i].options);
+            bench_note(&wall, c.wall_ns);
+            bench_note(&encode_cpu, c.encode_ns);
         }
-        printf("%-24s %12.2f %14.1f %12.1f\n", cases[i].name, 1e3 / best.wall_ns, best.encode_ns,
-               best.bytes);
+        printf("%-24s %12.2f %14.1f %12.1f\n", cases[i].name, 1e3 / wall.least, encode_cpu.least,
+               c.bytes);
     }
     duckdb_disconnect(&con);
     duckdb_close(&db);

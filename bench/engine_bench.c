@@ -1,6 +1,7 @@
 /*
  * The engine under three loads that are hard on it: single-row writes, many tables with few rows,
- * a backfill over many hours. `engine_bench [small|tables|hours]`, data in a directory that it removes.
+ * a backfill over many hours. `engine_bench [small|tables|hours]`, data in a directory that it
+ * removes.
  */
 #include <ftw.h>
 #include <malloc.h>
@@ -12,18 +13,11 @@
 #include "base/civil.h"
 #include "columnar/rows.h"
 #include "engine/engine.h"
+#include "kit.h"
 #include "os/thread.h"
 
 static const int64_t T0 = INT64_C(1767607200000000); /* 2026-01-05T10:00:00Z */
 static char dir[] = "/tmp/arka-bench-XXXXXX";
-
-static void must(arka_status status, const arka_error *err)
-{
-    if (status == ARKA_OK)
-        return;
-    fprintf(stderr, "engine_bench: %s\n", err->msg);
-    exit(1);
-}
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
@@ -51,7 +45,7 @@ static arka_engine *open_engine(int64_t flush_age_ms)
     o.hot_limit_bytes = (size_t)8 << 30;
     arka_error err = {0};
     arka_engine *e;
-    must(arka_engine_open(&o, &e, &err), &err);
+    bench_must(arka_engine_open(&o, &e, &err), &err);
     return e;
 }
 
@@ -62,7 +56,7 @@ static arka_batch *make_rows(int64_t time, int64_t step, int64_t n)
     arka_error err = {0};
     arka_rows *rows;
     arka_batch *batch;
-    must(arka_rows_new(false, &rows, &err), &err);
+    bench_must(arka_rows_new(false, &rows, &err), &err);
     int host = arka_rows_column(rows, ARKA_SLICE("host"), true, ARKA_TYPE_NONE, -1, &err);
     int region = arka_rows_column(rows, ARKA_SLICE("region"), true, ARKA_TYPE_NONE, -1, &err);
     int fields[3];
@@ -77,7 +71,7 @@ static arka_batch *make_rows(int64_t time, int64_t step, int64_t n)
         if (!ok || !arka_rows_end(rows, time + i * step))
             exit(1);
     }
-    must(arka_rows_seal(rows, &batch, &err), &err);
+    bench_must(arka_rows_seal(rows, &batch, &err), &err);
     return batch;
 }
 
@@ -85,8 +79,8 @@ static void put(arka_engine *e, const char *table, arka_batch *take_batch)
 {
     arka_error err = {0};
     arka_put_batch one = {.measurement = arka_slice_of(table), .batch = take_batch};
-    must(arka_engine_write(e, ARKA_SLICE("default"), &one, 1, false, &err), &err);
-    must(one.status, &one.error);
+    bench_must(arka_engine_write(e, ARKA_SLICE("default"), &one, 1, false, &err), &err);
+    bench_must(one.status, &one.error);
     arka_batch_unref(take_batch);
 }
 
@@ -95,7 +89,7 @@ static double flush_ms(arka_engine *e)
     arka_error err = {0};
     int64_t n;
     arka_mono start = arka_mono_now();
-    must(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err), &err);
+    bench_must(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err), &err);
     return arka_mono_since_ms(start);
 }
 
@@ -138,7 +132,7 @@ static void bench_small(void)
     arka_error err = {0};
     start = arka_mono_now();
     for (int i = 0; i < WRITERS; i++)
-        must(arka_thread_start(&threads[i], "writer", write_singles, &w, &err), &err);
+        bench_must(arka_thread_start(&threads[i], "writer", write_singles, &w, &err), &err);
     for (int i = 0; i < WRITERS; i++)
         arka_thread_join(&threads[i]);
     double ms = arka_mono_since_ms(start);
@@ -151,12 +145,13 @@ static void bench_small(void)
            (double)(in_use() - before) / SINGLE_ROWS, (double)stats.hot_bytes / SINGLE_ROWS);
     arka_snapshot *s;
     start = arka_mono_now();
-    must(arka_engine_snapshot(w.engine, ARKA_SLICE("default"), ARKA_SLICE("cpu"), &s, &err), &err);
+    bench_must(arka_engine_snapshot(w.engine, ARKA_SLICE("default"), ARKA_SLICE("cpu"), &s, &err),
+               &err);
     printf("small: snapshot %.3f ms, %lld hot batches\n", arka_mono_since_ms(start),
            (long long)s->n_hot_batches);
     arka_snapshot_unref(s);
     printf("small: flush %.1f ms\n", flush_ms(w.engine));
-    must(arka_engine_close(w.engine, &err), &err);
+    bench_must(arka_engine_close(w.engine, &err), &err);
 }
 
 /* ---- many tables ---- */
@@ -183,7 +178,7 @@ static void bench_tables(void)
            (double)(arka_cpu_process_ns() - cpu) / (double)arka_mono_since_ns(start) * 100);
     printf("tables: flush of all %.1f s\n", flush_ms(e) / 1e3);
     start = arka_mono_now();
-    must(arka_engine_close(e, &err), &err);
+    bench_must(arka_engine_close(e, &err), &err);
     printf("tables: close %.1f ms\n", arka_mono_since_ms(start));
 }
 
@@ -197,13 +192,14 @@ static void bench_hours(void)
     arka_engine *e = open_engine(INT64_MAX / 1000000);
     for (int b = 0; b < HOURS * 10 / PER_BATCH; b++)
         put(e, "backfill",
-            make_rows(T0 - (int64_t)HOURS * ARKA_US_PER_HOUR + b * (PER_BATCH * ARKA_US_PER_HOUR / 10),
+            make_rows(T0 - (int64_t)HOURS * ARKA_US_PER_HOUR +
+                          b * (PER_BATCH * ARKA_US_PER_HOUR / 10),
                       ARKA_US_PER_HOUR / 10, PER_BATCH));
     int64_t cpu = arka_cpu_process_ns();
     double ms = flush_ms(e);
     printf("hours: %d hours of 10 rows each: flush %.1f s, %.1f s of CPU\n", HOURS, ms / 1e3,
            (double)(arka_cpu_process_ns() - cpu) / 1e9);
-    must(arka_engine_close(e, &err), &err);
+    bench_must(arka_engine_close(e, &err), &err);
 }
 
 int main(int argc, char **argv)

@@ -1,31 +1,14 @@
 /*
  * What does Arrow IPC cost beside the bytes themselves? Writing and reading a batch of ours, and
  * writing one from a list of buffers as the query encoder does, against memcpy of the same body.
- * The least of several rounds, since everything that disturbs a round only makes it longer.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "columnar/block.h"
 #include "columnar/ipc.h"
+#include "kit.h"
 
-enum { N_COLUMNS = 8, ROUNDS = 15, N_READ = 10 };
-
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void must(arka_status status, const arka_error *err)
-{
-    if (status == ARKA_OK)
-        return;
-    fprintf(stderr, "%s\n", err->msg);
-    exit(1);
-}
+enum { N_COLUMNS = 8, ROUNDS = 15, ROUND_NS = 10000000, N_READ = 10 };
 
 /* time, six DOUBLE, and host: VARCHAR of 8 bytes. Every third value of the last DOUBLE is null. */
 static arka_batch *sample(int64_t n)
@@ -34,14 +17,15 @@ static arka_batch *sample(int64_t n)
     arka_block *block;
     arka_batch *batch;
     int c;
-    must(arka_block_new(n, 0, &block, &err), &err);
+    bench_must(arka_block_new(n, 0, &block, &err), &err);
     for (int k = 0; k < N_COLUMNS; k++) {
         char name[8];
         int len = snprintf(name, sizeof name, k == 0 ? "time" : "c%d", k);
         arka_type type = k == 0               ? ARKA_TIMESTAMPTZ
                          : k == N_COLUMNS - 1 ? ARKA_VARCHAR
                                               : ARKA_DOUBLE;
-        must(arka_block_add(block, (arka_slice){name, (size_t)len}, type, false, &c, &err), &err);
+        bench_must(arka_block_add(block, (arka_slice){name, (size_t)len}, type, false, &c, &err),
+                   &err);
         for (int64_t i = 0; i < n; i++) {
             if (type == ARKA_VARCHAR) {
                 char text[16];
@@ -52,13 +36,13 @@ static arka_batch *sample(int64_t n)
             } else if (type == ARKA_DOUBLE) {
                 ((double *)arka_block_values(block, c))[i] = (double)(i * 7919 % 10007) / 100;
                 if (k == N_COLUMNS - 2 && i % 3 == 0)
-                    must(arka_block_set_null(block, c, i, &err), &err);
+                    bench_must(arka_block_set_null(block, c, i, &err), &err);
             } else {
                 ((int64_t *)arka_block_values(block, c))[i] = 1700000000000000 + i * 1000;
             }
         }
     }
-    must(arka_block_seal(block, 0, &batch, &err), &err);
+    bench_must(arka_block_seal(block, 0, &batch, &err), &err);
     return batch;
 }
 
@@ -72,58 +56,56 @@ typedef struct work {
     arka_ipc_codec codec;
 } work;
 
-static void copy(work *w)
+static void copy(void *context)
 {
+    work *w = context;
+    arka_buf_clear(&w->out);
     arka_buf_append(&w->out, w->batch->body, w->batch->body_bytes);
 }
 
-static void header(work *w)
+static void header(void *context)
 {
+    work *w = context;
+    arka_buf_clear(&w->out);
     arka_ipc_arka_batch_header(w->batch, (arka_arrow_pairs){NULL, 0}, &w->out);
 }
 
-static void write_batch(work *w)
+static void write_batch(void *context)
 {
+    work *w = context;
+    arka_buf_clear(&w->out);
     const arka_ipc_options options = {.codec = w->codec};
     arka_ipc_write_arka_batch(w->batch, &options, &w->out);
 }
 
-static void write_buffers(work *w)
+static void write_buffers(void *context)
 {
+    work *w = context;
+    arka_buf_clear(&w->out);
     const arka_ipc_columns columns = {w->batch->n_rows, w->nodes, N_COLUMNS, w->buffers,
                                       w->n_buffers};
     arka_ipc_write_batch(&columns, NULL, &w->out);
 }
 
-static void read_stream(work *w)
+static void read_stream(void *context)
 {
+    work *w = context;
     arka_error err = {0};
     arka_ipc_reader *reader;
     arka_batch *batch;
-    must(arka_ipc_reader_new((arka_slice){w->stream.data, w->stream.len}, 0, NULL, &reader, &err),
-         &err);
+    bench_must(
+        arka_ipc_reader_new((arka_slice){w->stream.data, w->stream.len}, 0, NULL, &reader, &err),
+        &err);
     for (int i = 0; i < N_READ; i++) {
-        must(arka_ipc_reader_next(reader, 0, &batch, &err), &err);
+        bench_must(arka_ipc_reader_next(reader, 0, &batch, &err), &err);
         arka_batch_unref(batch);
     }
     arka_ipc_reader_free(reader);
 }
 
-/* ns for one run */
-static double measure(work *w, void (*run)(work *w))
+static double measure(work *w, void (*run)(void *context))
 {
-    double least = 1e18;
-    int times = (int)(20000000 / (w->batch->body_bytes + 4096)) + 1;
-    for (int round = 0; round < ROUNDS; round++) {
-        double start = now_ns();
-        for (int i = 0; i < times; i++) {
-            arka_buf_clear(&w->out);
-            run(w);
-        }
-        double ns = (now_ns() - start) / times;
-        least = ns < least ? ns : least;
-    }
-    return least;
+    return bench_measure(bench_wall_ns, ROUNDS, ROUND_NS, run, w).least;
 }
 
 static void list_buffers(work *w)

@@ -1,36 +1,27 @@
 /*
- * What does a line of line protocol cost, from text to sealed batches? Several bodies; the least
- * of several rounds, since everything that disturbs a round only makes it longer. A name as
- * argument runs the bodies whose name holds it.
+ * What does a line of line protocol cost, from text to sealed batches? Several bodies; a name as
+ * argument runs those whose name holds it.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "kit.h"
+#include "os/clock.h"
 #include "wire/lineproto.h"
 
 enum { LINES = 10000, ROUNDS = 12 };
 
 static const int64_t START_S = INT64_C(1767607200);
-static uint64_t state = 88172645463325252u;
-
-static uint64_t random64(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
 
 static unsigned below(unsigned n)
 {
-    return (unsigned)(random64() % n);
+    return (unsigned)(bench_random() % n);
 }
 
 static double percent(void)
 {
-    return (double)(random64() >> 11) * 0x1p-53 * 100;
+    return bench_random_unit() * 100;
 }
 
 static void end_line(arka_buf *b, int64_t second)
@@ -77,8 +68,8 @@ static void telegraf(arka_buf *b)
                 arka_buf_printf(b,
                                 "net,host=web-%d,interface=eth%d bytes_recv=%llui,bytes_sent=%llui,"
                                 "drop_in=0i,drop_out=%ui,err_in=0i,err_out=0i,packets_recv=%ui",
-                                k / 8, k % 8, (unsigned long long)(random64() >> 22),
-                                (unsigned long long)(random64() >> 22), below(100),
+                                k / 8, k % 8, (unsigned long long)(bench_random() >> 22),
+                                (unsigned long long)(bench_random() >> 22), below(100),
                                 below(1u << 30));
             end_line(b, t);
         }
@@ -140,16 +131,9 @@ static void one_field(arka_buf *b)
     }
 }
 
-/* The processor's time, not the wall's: others may be working on this machine. */
-static double now_ns(void)
+static void parse_once(void *context)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void parse_once(const arka_buf *body)
-{
+    const arka_buf *body = context;
     arka_lineproto_options options = {.now_us = START_S * 1000000};
     arka_writes writes = {0};
     arka_error err = {0};
@@ -166,21 +150,10 @@ static void measure(const char *name, void (*make)(arka_buf *))
 {
     arka_buf body = ARKA_BUF_INIT;
     make(&body);
-    double least = 1e30, most = 0;
-    for (int round = 0; round < ROUNDS; round++) {
-        int n = 0;
-        double start = now_ns(), end;
-        do {
-            parse_once(&body);
-            n++;
-            end = now_ns();
-        } while (end - start < 1e8);
-        double each = (end - start) / n;
-        least = each < least ? each : least;
-        most = each > most ? each : most;
-    }
+    /* The processor's time, not the wall's: others may be working on this machine. */
+    bench_rounds r = bench_measure(arka_cpu_thread_ns, ROUNDS, 1e8, parse_once, &body);
     printf("%-10s %8zu bytes  %7.1f ns/line  %6.0f MB/s  (slowest round %.1f ns/line)\n", name,
-           body.len, least / LINES, (double)body.len / least * 1e3, most / LINES);
+           body.len, r.least / LINES, (double)body.len / r.least * 1e3, r.most / LINES);
     arka_buf_fini(&body);
 }
 

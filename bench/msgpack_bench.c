@@ -1,38 +1,24 @@
 /*
- * What does decoding cost a row, batch allocation included? Four bodies of 1,000 rows; the least of
- * several rounds, since everything that disturbs a round only makes it longer.
+ * What does decoding cost a row, batch allocation included? Four bodies of 1,000 rows; a
+ * name as argument runs those whose name holds it.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "kit.h"
 #include "kit/pack.h"
 #include "wire/msgpack.h"
 
 enum { ROWS = 1000, ROUNDS = 15 };
 
 static const int64_t START_US = INT64_C(1767607200000000);
-static uint64_t state = 88172645463325252u;
-
-static uint64_t random64(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
-static double random_unit(void)
-{
-    return (double)(random64() >> 11) * 0x1p-53;
-}
 
 static void column_of_doubles(arka_buf *b, const char *name)
 {
     pack_str(b, name);
     pack_array(b, ROWS);
     for (int i = 0; i < ROWS; i++)
-        pack_f64(b, random_unit() * 100);
+        pack_f64(b, bench_random_unit() * 100);
 }
 
 static void column_of_times(arka_buf *b)
@@ -49,7 +35,7 @@ static void column_of_names(arka_buf *b, const char *name, const char *stem, int
     pack_array(b, ROWS);
     for (int i = 0; i < ROWS; i++) {
         char text[32];
-        snprintf(text, sizeof text, "%s%02d", stem, (int)(random64() % (unsigned)n));
+        snprintf(text, sizeof text, "%s%02d", stem, (int)(bench_random() % (unsigned)n));
         pack_str(b, text);
     }
 }
@@ -59,7 +45,7 @@ static void column_of_ints(arka_buf *b, const char *name, int64_t most)
     pack_str(b, name);
     pack_array(b, ROWS);
     for (int i = 0; i < ROWS; i++)
-        pack_int(b, (int64_t)(random64() % (uint64_t)most));
+        pack_int(b, (int64_t)(bench_random() % (uint64_t)most));
 }
 
 static void open_columns(arka_buf *b, const char *measurement, uint32_t n)
@@ -101,7 +87,7 @@ static void rows(arka_buf *b)
     pack_array(b, ROWS);
     for (int i = 0; i < ROWS; i++) {
         char host[32];
-        snprintf(host, sizeof host, "host%02d", (int)(random64() % 50));
+        snprintf(host, sizeof host, "host%02d", (int)(bench_random() % 50));
         pack_map(b, 4);
         pack_str(b, "m");
         pack_str(b, "cpu");
@@ -114,11 +100,11 @@ static void rows(arka_buf *b)
         pack_str(b, "fields");
         pack_map(b, 3);
         pack_str(b, "value");
-        pack_f64(b, random_unit() * 100);
+        pack_f64(b, bench_random_unit() * 100);
         pack_str(b, "cpu_idle");
-        pack_f64(b, random_unit() * 100);
+        pack_f64(b, bench_random_unit() * 100);
         pack_str(b, "cpu_user");
-        pack_f64(b, random_unit() * 100);
+        pack_f64(b, bench_random_unit() * 100);
     }
 }
 
@@ -132,27 +118,22 @@ static void mixed(arka_buf *b)
     pack_str(b, "usage");
     pack_array(b, ROWS);
     for (int i = 0; i < ROWS; i++)
-        random64() % 4 == 0 ? pack_int(b, (int64_t)(random64() % 100))
-                            : pack_f64(b, random_unit() * 100);
+        bench_random() % 4 == 0 ? pack_int(b, (int64_t)(bench_random() % 100))
+                                : pack_f64(b, bench_random_unit() * 100);
     pack_str(b, "holes");
     pack_array(b, ROWS);
     for (int i = 0; i < ROWS; i++)
-        random64() % 2 == 0 ? pack_nil(b) : pack_f64(b, random_unit());
+        bench_random() % 2 == 0 ? pack_nil(b) : pack_f64(b, bench_random_unit());
     pack_str(b, "le");
     pack_array(b, ROWS);
     for (int i = 0; i < ROWS; i++)
-        random64() % 8 == 0 ? pack_str(b, "+Inf") : pack_f64(b, (double)(random64() % 1000) / 8);
+        bench_random() % 8 == 0 ? pack_str(b, "+Inf")
+                                : pack_f64(b, (double)(bench_random() % 1000) / 8);
 }
 
-static double now_ns(void)
+static void decode_once(void *context)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void decode_once(const arka_buf *body)
-{
+    const arka_buf *body = context;
     arka_msgpack_options options = {.now_us = START_US};
     arka_writes writes = {0};
     arka_error err = {0};
@@ -168,21 +149,9 @@ static void measure(const char *name, void (*make)(arka_buf *))
 {
     arka_buf body = ARKA_BUF_INIT;
     make(&body);
-    double least = 1e30, most = 0;
-    for (int round = 0; round < ROUNDS; round++) {
-        int n = 0;
-        double start = now_ns(), end;
-        do {
-            for (int i = 0; i < 16; i++, n++)
-                decode_once(&body);
-            end = now_ns();
-        } while (end - start < 1e8);
-        double each = (end - start) / n;
-        least = each < least ? each : least;
-        most = each > most ? each : most;
-    }
+    bench_rounds r = bench_measure(bench_wall_ns, ROUNDS, 1e8, decode_once, &body);
     printf("%-10s %7zu bytes  %6.2f ns/row  %7.0f MB/s  (slowest round %.2f ns/row)\n", name,
-           body.len, least / ROWS, (double)body.len / least * 1e3, most / ROWS);
+           body.len, r.least / ROWS, (double)body.len / r.least * 1e3, r.most / ROWS);
     arka_buf_fini(&body);
 }
 

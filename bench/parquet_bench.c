@@ -2,43 +2,19 @@
  * What does a flush cost in CPU time? First putting rows in order of time, for what arrives: one
  * sender, twelve at once, rows in any order. Then writing Parquet: the IOT table (time, host, three
  * random doubles) as a whole, and columns of several kinds one by one, with each codec, less what
- * the time column costs that every file has. The least of several rounds: what disturbs a round
- * only makes it longer.
+ * the time column costs that every file has.
  *
  *     parquet_bench [ROWS]        2,000,000 when not given
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "columnar/block.h"
 #include "columnar/parquet.h"
+#include "kit.h"
+#include "os/clock.h"
 
 enum { BATCH_ROWS = 1000, SENDERS = 12, MAX_FIELDS = 6 };
-
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static void must(arka_status status, const arka_error *err)
-{
-    if (status == ARKA_OK)
-        return;
-    fprintf(stderr, "%s\n", err->msg);
-    exit(1);
-}
-
-static uint64_t random64(void)
-{
-    static uint64_t state = 88172645463325252u;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state * 0x2545f4914f6cdd1d;
-}
 
 typedef enum kind {
     HOSTS,
@@ -74,7 +50,7 @@ enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static size_t text_of(kind k, char out[40])
 {
-    uint64_t v = random64() >> 20;
+    uint64_t v = bench_random() >> 20;
     if (k == HOSTS)
         return (size_t)snprintf(out, 40, "server-%02d", (int)(v % 50));
     if (k == TEXTS_5000)
@@ -85,7 +61,7 @@ static size_t text_of(kind k, char out[40])
 static double double_of(kind k, int64_t row)
 {
     static double walk[50];
-    uint64_t v = random64() >> 11;
+    uint64_t v = bench_random() >> 11;
     if (k == DOUBLES_PERCENT)
         return (double)(v % 10000) / 100;
     if (k == DOUBLES_WALK)
@@ -96,7 +72,7 @@ static double double_of(kind k, int64_t row)
 static int64_t integer_of(kind k, int64_t row)
 {
     static int64_t counters[50];
-    uint64_t v = random64();
+    uint64_t v = bench_random();
     if (k == INTEGERS_SMALL)
         return (int64_t)(v >> 61);
     if (k == INTEGERS_COUNTER)
@@ -110,7 +86,7 @@ static void add_column(arka_block *block, const char *name, kind k)
     char text[40];
     int c;
     arka_type type = kinds[k].type;
-    must(arka_block_add(block, arka_slice_of(name), type, k == HOSTS, &c, &err), &err);
+    bench_must(arka_block_add(block, arka_slice_of(name), type, k == HOSTS, &c, &err), &err);
     for (int64_t i = 0; i < BATCH_ROWS; i++) {
         if (type == ARKA_VARCHAR) {
             size_t n = text_of(k, text);
@@ -120,10 +96,11 @@ static void add_column(arka_block *block, const char *name, kind k)
                 (int32_t)arka_block_text_len(block, c);
         } else if (type == ARKA_DOUBLE) {
             ((double *)arka_block_values(block, c))[i] = double_of(k, i);
-            if (k == DOUBLES_HALF_NULL && random64() >> 63)
-                must(arka_block_set_null(block, c, i, &err), &err);
+            if (k == DOUBLES_HALF_NULL && bench_random() >> 63)
+                bench_must(arka_block_set_null(block, c, i, &err), &err);
         } else if (type == ARKA_BOOLEAN) {
-            ((uint8_t *)arka_block_values(block, c))[i / 8] |= (uint8_t)(random64() >> 63 << i % 8);
+            ((uint8_t *)arka_block_values(block, c))[i / 8] |=
+                (uint8_t)(bench_random() >> 63 << i % 8);
         } else {
             ((int64_t *)arka_block_values(block, c))[i] = integer_of(k, i);
         }
@@ -149,17 +126,18 @@ static void input_make(input *in, int64_t n_rows, order how)
     for (size_t b = 0; b < in->n_batches; b++) {
         arka_block *block;
         int c;
-        must(arka_block_new(BATCH_ROWS, 64 * BATCH_ROWS, &block, &err), &err);
-        must(arka_block_add(block, ARKA_SLICE("time"), ARKA_TIMESTAMPTZ, false, &c, &err), &err);
+        bench_must(arka_block_new(BATCH_ROWS, 64 * BATCH_ROWS, &block, &err), &err);
+        bench_must(arka_block_add(block, ARKA_SLICE("time"), ARKA_TIMESTAMPTZ, false, &c, &err),
+                   &err);
         int64_t *times = arka_block_values(block, c), *clock = &clocks[b % SENDERS];
         for (int64_t i = 0; i < BATCH_ROWS; i++)
-            times[i] = 1700000000000000 + (how == ONE_SENDER ? at += 1 + (int64_t)(random64() >> 63)
-                                           : how == TWELVE_SENDERS
-                                               ? *clock += (int64_t)(random64() % 24)
-                                               : (int64_t)(random64() % (uint64_t)n_rows));
+            times[i] = 1700000000000000 +
+                       (how == ONE_SENDER       ? at += 1 + (int64_t)(bench_random() >> 63)
+                        : how == TWELVE_SENDERS ? *clock += (int64_t)(bench_random() % 24)
+                                                : (int64_t)(bench_random() % (uint64_t)n_rows));
         for (int k = 0; k < in->n_columns; k++)
             add_column(block, in->names[k], in->kinds[k]);
-        must(arka_block_seal(block, 0, &in->batches[b], &err), &err);
+        bench_must(arka_block_seal(block, 0, &in->batches[b], &err), &err);
     }
 }
 
@@ -173,15 +151,14 @@ static void input_drop(input *in)
 static double sort_ns(const input *in, int64_t n_rows, arka_spans *out)
 {
     arka_error err = {0};
-    double best = 1e18;
+    bench_rounds cpu = {0};
     for (int round = 0; round < 7; round++) {
         arka_spans_fini(out);
-        double start = now_ns();
-        must(arka_sort_by_time(in->batches, in->n_batches, out, &err), &err);
-        double ns = now_ns() - start;
-        best = ns < best ? ns : best;
+        int64_t start = arka_cpu_process_ns();
+        bench_must(arka_sort_by_time(in->batches, in->n_batches, out, &err), &err);
+        bench_note(&cpu, (double)(arka_cpu_process_ns() - start));
     }
-    return best / (double)n_rows;
+    return cpu.least / (double)n_rows;
 }
 
 static arka_status forget(void *context, const void *bytes, size_t n, arka_error *err)
@@ -202,20 +179,19 @@ static double write_ns(const input *in, int n_columns, const arka_spans *spans, 
     int16_t *columns = malloc(in->n_batches * (size_t)n_fields * sizeof *columns);
     for (size_t i = 0; i < in->n_batches * (size_t)n_fields; i++)
         columns[i] = (int16_t)(i % (size_t)n_fields);
-    double best = 1e18;
+    bench_rounds cpu = {0};
     arka_parquet_stats stats = {0};
     for (int round = 0; round < rounds; round++) {
-        double start = now_ns();
-        must(arka_parquet_write(fields, n_fields, in->batches, in->n_batches, columns, spans,
-                                &(arka_parquet_options){.codec = codec},
-                                (arka_parquet_sink){.write = forget}, &stats, &err),
-             &err);
-        double ns = now_ns() - start;
-        best = ns < best ? ns : best;
+        int64_t start = arka_cpu_process_ns();
+        bench_must(arka_parquet_write(fields, n_fields, in->batches, in->n_batches, columns, spans,
+                                      &(arka_parquet_options){.codec = codec},
+                                      (arka_parquet_sink){.write = forget}, &stats, &err),
+                   &err);
+        bench_note(&cpu, (double)(arka_cpu_process_ns() - start));
     }
     free(columns);
     *bytes = (double)stats.n_bytes / (double)stats.n_rows;
-    return best / (double)stats.n_rows;
+    return cpu.least / (double)stats.n_rows;
 }
 
 static const arka_codec codecs[] = {ARKA_CODEC_NONE, ARKA_CODEC_SNAPPY, ARKA_CODEC_LZ4,

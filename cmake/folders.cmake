@@ -45,13 +45,10 @@ function(arka_folder name)
         foreach(t ${tests})
             get_filename_component(stem ${t} NAME_WE)
             set(exe ${name}_${stem})
-            add_executable(${exe} ${t} ${CMAKE_SOURCE_DIR}/tests/kit/kit.c ${objects})
-            target_include_directories(${exe} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include
-                ${CMAKE_SOURCE_DIR}/tests)
+            arka_tool(${exe} SOURCES ${t} ${CMAKE_SOURCE_DIR}/tests/kit/kit.c USES ${name} LIBS PkgConfig::cmocka)
+            target_include_directories(${exe} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
             target_compile_definitions(${exe} PRIVATE ARKA_TESTS_DIR="${CMAKE_SOURCE_DIR}/tests")
-            target_compile_options(${exe} PRIVATE ${ARC_WARNINGS} -Wno-cast-qual
-                "$<$<COMPILE_LANGUAGE:C>:${ARC_C_WARNINGS}>")
-            target_link_libraries(${exe} PRIVATE ${libs} PkgConfig::cmocka Threads::Threads m stdc++)
+            target_compile_options(${exe} PRIVATE -Wno-cast-qual)
             # kit.c stands before the allocator, to make it fail
             target_link_options(${exe} PRIVATE
                 -Wl,--wrap=arka_malloc,--wrap=arka_calloc,--wrap=arka_realloc
@@ -63,19 +60,34 @@ function(arka_folder name)
     endif()
 endfunction()
 
+# arka_tool(NAME SOURCES file... USES folder... [LIBS target...]): an executable of its own sources and of
+# those folders with all below them.
+function(arka_tool name)
+    cmake_parse_arguments(T "" "" "SOURCES;USES;LIBS" ${ARGN})
+    set(objects "")
+    set(libs "")
+    foreach(u ${T_USES})
+        get_property(of_folder GLOBAL PROPERTY ARKA_OBJECTS_${u})
+        get_property(below GLOBAL PROPERTY ARKA_LIBS_${u})
+        list(APPEND objects ${of_folder})
+        list(APPEND libs ${below})
+    endforeach()
+    list(REMOVE_DUPLICATES objects)
+    list(REMOVE_DUPLICATES libs)
+    add_executable(${name} ${T_SOURCES} ${objects})
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+    target_compile_options(${name} PRIVATE ${ARC_WARNINGS} "$<$<COMPILE_LANGUAGE:C>:${ARC_C_WARNINGS}>")
+    target_link_libraries(${name} PRIVATE ${libs} ${T_LIBS} Threads::Threads m stdc++)
+endfunction()
+
 # arka_executable(NAME FOLDER): the program of FOLDER's main.c, with all that FOLDER uses. (main.c is no
 # part of the folder's library, so that the folder can have unit tests, whose main is the kit's.)
 function(arka_executable name folder)
     if(NOT TARGET ${folder})
         return()
     endif()
-    get_property(objects GLOBAL PROPERTY ARKA_OBJECTS_${folder})
-    get_property(libs GLOBAL PROPERTY ARKA_LIBS_${folder})
-    add_executable(${name} ${folder}/main.c ${objects})
-    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+    arka_tool(${name} SOURCES ${folder}/main.c USES ${folder})
     target_compile_definitions(${name} PRIVATE ARC_VERSION="${PROJECT_VERSION}")
-    target_compile_options(${name} PRIVATE ${ARC_WARNINGS} ${ARC_C_WARNINGS})
-    target_link_libraries(${name} PRIVATE ${libs} Threads::Threads m stdc++)
     # Found beside the tree's .deps when run from build/, and by its full path from anywhere.
     set_target_properties(${name} PROPERTIES BUILD_RPATH "$ORIGIN/../.deps/duckdb")
 endfunction()
