@@ -21,9 +21,9 @@ static void list_options(query_options *o, arka_option options[N_OPTIONS])
 {
     const arka_option list[N_OPTIONS] = {
         {"--format", "FORMAT", "table (standard), json, csv or arrow", &o->format, NULL},
-        {"--url", "URL", "the server; else ARC_URL, else http://127.0.0.1:8000", &o->url, NULL},
+        arka_remote_url_option(&o->url),
         {"--database", "NAME", "for tables without a database before them", &o->database, NULL},
-        {"--token", "TOKEN", "credential; else ARC_TOKEN", &o->token, NULL},
+        arka_remote_token_option(&o->token),
     };
     *o = (query_options){.format = "table"};
     memcpy(options, list, sizeof list);

@@ -4,6 +4,8 @@
 
 #include "wire/json.h"
 
+#define STANDARD_URL "http://127.0.0.1:8000"
+
 static const char *or_else(const char *given, const char *variable, const char *standard)
 {
     if (given != NULL)
@@ -25,7 +27,7 @@ arka_status arka_remote_init(arka_remote *remote, const char *url, const char *t
                              const char *database, arka_error *err)
 {
     remote->headers = (arka_buf)ARKA_BUF_INIT;
-    url = or_else(url, "ARC_URL", "http://127.0.0.1:8000");
+    url = or_else(url, "ARC_URL", STANDARD_URL);
     token = or_else(token, "ARC_TOKEN", NULL);
     ARKA_TRY(arka_http_target_resolve(url, &remote->target, err));
     if (token != NULL)
@@ -40,6 +42,16 @@ arka_status arka_remote_init(arka_remote *remote, const char *url, const char *t
 void arka_remote_fini(arka_remote *remote)
 {
     arka_buf_fini(&remote->headers);
+}
+
+arka_option arka_remote_url_option(const char **url)
+{
+    return (arka_option){"--url", "URL", "the server; else ARC_URL, else " STANDARD_URL, url, NULL};
+}
+
+arka_option arka_remote_token_option(const char **token)
+{
+    return (arka_option){"--token", "TOKEN", "credential; else ARC_TOKEN", token, NULL};
 }
 
 void arka_remote_error_text(int status, arka_slice body, arka_buf *out)

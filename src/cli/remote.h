@@ -3,6 +3,7 @@
 #ifndef ARKA_CLI_REMOTE_H
 #define ARKA_CLI_REMOTE_H
 
+#include "cli/args.h"
 #include "cli/http_call.h"
 
 typedef struct arka_remote {
@@ -17,6 +18,10 @@ typedef struct arka_remote {
 ARKA_MUST_USE arka_status arka_remote_init(arka_remote *remote, const char *url, const char *token,
                                            const char *database, arka_error *err);
 void arka_remote_fini(arka_remote *remote);
+
+/** "--url" and "--token", for the first two arguments of arka_remote_init. */
+arka_option arka_remote_url_option(const char **url);
+arka_option arka_remote_token_option(const char **token);
 
 /** The "error" of an error body, or the body itself, or the bare status; into `out`. */
 void arka_remote_error_text(int status, arka_slice body, arka_buf *out);

@@ -32,8 +32,8 @@ static void list_options(write_options *o, arka_option options[N_OPTIONS])
         {"--precision", "UNIT", "of timestamps: ns (standard), us, ms, s, m or h", &o->precision,
          NULL},
         {"--batch", "N", "lines of one request; standard 10000", &o->batch, NULL},
-        {"--url", "URL", "the server; else ARC_URL, else http://127.0.0.1:8000", &o->url, NULL},
-        {"--token", "TOKEN", "credential; else ARC_TOKEN", &o->token, NULL},
+        arka_remote_url_option(&o->url),
+        arka_remote_token_option(&o->token),
     };
     *o = (write_options){.precision = "ns", .batch = "10000"};
     memcpy(options, list, sizeof list);
