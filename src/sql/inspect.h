@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "sql/complaint.h"
-#include "sql/range.h"
+#include "sql/tail.h"
 
 typedef enum arka_statement {
     ARKA_STATEMENT_SELECT,   /* SELECT, WITH, FROM, VALUES, TABLE, in parentheses or not */
@@ -27,7 +27,7 @@ typedef struct arka_table_use {
     arka_slice table;
     size_t at; /* in the user's text, or ARKA_TEXT_NOWHERE */
     arka_range range;
-    bool newest_first; /* the rows are sorted so: a hint for the order of reading */
+    arka_tail tail;
 } arka_table_use;
 
 typedef struct arka_inspection {

@@ -545,7 +545,7 @@ TEST(complaints_point_into_the_users_text)
 
 TEST(information_schema_is_known_by_three_views)
 {
-    arka_inspection *i = inspect("SELECT * FROM information_schema.tables t, cpu");
+    arka_inspection *i = inspect("SELECT * FROM INFORMATION_SCHEMA.TABLES t, cpu");
     assert_true(i->information_schema);
     assert_int_equal(i->n_uses, 1);
     arka_inspection_unref(i);

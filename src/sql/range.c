@@ -309,21 +309,35 @@ static span value_span(duckdb_connection connection, const arka_tree *t)
     return s;
 }
 
-/* One µs wider than it is said: covers "<" as "<=", and constants with nanoseconds. */
-static void raise_min(arka_range *r, span s)
+static void raise(int64_t *min, int64_t to)
 {
-    int64_t *min = s.relative ? &r->now_min : &r->min;
-    if (s.known && s.lo - 1 > *min)
-        *min = s.lo - 1;
-    r->named_now |= s.known && s.named;
+    *min = to > *min ? to : *min;
 }
 
-static void lower_max(arka_range *r, span s)
+static void lower(int64_t *max, int64_t to)
 {
-    int64_t *max = s.relative ? &r->now_max : &r->max;
-    if (s.known && s.hi + 1 < *max)
-        *max = s.hi + 1;
+    *max = to < *max ? to : *max;
+}
+
+/* One µs to either side: "<" as well as "<=", and constants with nanoseconds. Was it understood? */
+static bool raise_min(arka_range *r, span s)
+{
     r->named_now |= s.known && s.named;
+    if (s.known) {
+        raise(s.relative ? &r->wide.now_min : &r->wide.min, s.lo - 1);
+        raise(s.relative ? &r->sure.now_min : &r->sure.min, s.hi + 2);
+    }
+    return s.known;
+}
+
+static bool lower_max(arka_range *r, span s)
+{
+    r->named_now |= s.known && s.named;
+    if (s.known) {
+        lower(s.relative ? &r->wide.now_max : &r->wide.max, s.hi + 1);
+        lower(s.relative ? &r->sure.now_max : &r->sure.max, s.lo - 2);
+    }
+    return s.known;
 }
 
 static bool name_eq(arka_slice a, arka_slice b)
@@ -342,38 +356,45 @@ bool arka_range_is_time(const arka_tree *t, const arka_range_table *table)
            name_eq(name->next->text, ARKA_SLICE(ARKA_TIME_COLUMN));
 }
 
-static void narrow(arka_range *r, duckdb_connection connection, const arka_tree *t,
-                   const arka_range_table *table)
+static bool narrow_comparison(arka_range *r, duckdb_connection connection, const arka_tree *t,
+                              const arka_range_table *table)
 {
     arka_slice type = arka_tree_text(t, "type");
-    if (arka_slice_eq(type, ARKA_SLICE("CONJUNCTION_AND"))) {
-        for (const arka_tree *c = arka_tree_first(t, "children"); c != NULL; c = c->next)
-            narrow(r, connection, c, table);
-        return;
-    }
-    if (is_class(t, "BETWEEN") && arka_range_is_time(arka_tree_get(t, "input"), table)) {
-        raise_min(r, value_span(connection, arka_tree_get(t, "lower")));
-        lower_max(r, value_span(connection, arka_tree_get(t, "upper")));
-        return;
-    }
-    if (!is_class(t, "COMPARISON"))
-        return;
     const arka_tree *left = arka_tree_get(t, "left"), *right = arka_tree_get(t, "right");
     bool flipped = arka_range_is_time(right, table);
     if (!flipped && !arka_range_is_time(left, table))
-        return;
-    bool equal = arka_slice_eq(type, ARKA_SLICE("COMPARE_EQUAL"));
+        return false;
     bool greater = arka_slice_eq(type, ARKA_SLICE("COMPARE_GREATERTHAN")) ||
                    arka_slice_eq(type, ARKA_SLICE("COMPARE_GREATERTHANOREQUALTO"));
     bool less = arka_slice_eq(type, ARKA_SLICE("COMPARE_LESSTHAN")) ||
                 arka_slice_eq(type, ARKA_SLICE("COMPARE_LESSTHANOREQUALTO"));
-    if (!equal && !greater && !less)
-        return;
     span s = value_span(connection, flipped ? left : right);
-    if (equal || greater != flipped)
+    if (arka_slice_eq(type, ARKA_SLICE("COMPARE_EQUAL"))) {
         raise_min(r, s);
-    if (equal || less != flipped)
         lower_max(r, s);
+        return false; /* the window is one instant: no row is surely in it */
+    }
+    if (!greater && !less)
+        return false;
+    return greater != flipped ? raise_min(r, s) : lower_max(r, s);
+}
+
+/* Was all of it understood? */
+static bool narrow(arka_range *r, duckdb_connection connection, const arka_tree *t,
+                   const arka_range_table *table)
+{
+    if (arka_tree_is(t, "type", "CONJUNCTION_AND")) {
+        bool whole = true;
+        for (const arka_tree *c = arka_tree_first(t, "children"); c != NULL; c = c->next)
+            whole &= narrow(r, connection, c, table);
+        return whole;
+    }
+    if (is_class(t, "BETWEEN") && arka_range_is_time(arka_tree_get(t, "input"), table)) {
+        bool min = raise_min(r, value_span(connection, arka_tree_get(t, "lower")));
+        bool max = lower_max(r, value_span(connection, arka_tree_get(t, "upper")));
+        return min && max;
+    }
+    return is_class(t, "COMPARISON") && narrow_comparison(r, connection, t, table);
 }
 
 arka_range arka_range_of(duckdb_connection connection, const arka_tree *where,
@@ -381,16 +402,16 @@ arka_range arka_range_of(duckdb_connection connection, const arka_tree *where,
 {
     arka_range r = ARKA_RANGE_ALL;
     if (where != NULL)
-        narrow(&r, connection, where, table);
+        r.whole = narrow(&r, connection, where, table);
     return r;
 }
 
-void arka_range_at(const arka_range *r, int64_t now_us, int64_t *min, int64_t *max)
+void arka_window_at(const arka_window *w, int64_t now_us, int64_t *min, int64_t *max)
 {
-    *min = r->min;
-    *max = r->max;
-    if (r->now_min != INT64_MIN && now_us + r->now_min > *min)
-        *min = now_us + r->now_min;
-    if (r->now_max != INT64_MAX && now_us + r->now_max < *max)
-        *max = now_us + r->now_max;
+    *min = w->min;
+    *max = w->max;
+    if (w->now_min != INT64_MIN && now_us + w->now_min > *min)
+        *min = now_us + w->now_min;
+    if (w->now_max != INT64_MAX && now_us + w->now_max < *max)
+        *max = now_us + w->now_max;
 }

@@ -46,7 +46,7 @@ static arka_inspection *inspect(const char *text)
 static void check_use(const char *text, int use, int64_t min, int64_t max)
 {
     arka_inspection *i = inspect(text);
-    const arka_range *r = &i->uses[use].range;
+    const arka_window *r = &i->uses[use].range.wide;
     if (r->min != min || r->max != max || r->now_min != INT64_MIN || r->now_max != INT64_MAX)
         fail_msg("%s: [%lld, %lld], now [%lld, %lld], expected [%lld, %lld]", text,
                  (long long)r->min, (long long)r->max, (long long)r->now_min, (long long)r->now_max,
@@ -72,7 +72,7 @@ static void check_now(const char *where, int64_t min, int64_t max)
     char text[600];
     snprintf(text, sizeof text, "SELECT * FROM cpu WHERE %s", where);
     arka_inspection *i = inspect(text);
-    const arka_range *r = &i->uses[0].range;
+    const arka_window *r = &i->uses[0].range.wide;
     if (r->now_min != min || r->now_max != max || r->min != INT64_MIN || r->max != INT64_MAX)
         fail_msg("%s: now [%lld, %lld], expected [%lld, %lld]", where, (long long)r->now_min,
                  (long long)r->now_max, (long long)min, (long long)max);
@@ -184,21 +184,55 @@ TEST(terms_of_now)
     check_now("time > now() - INTERVAL '99999999 days'", INT64_MIN, INT64_MAX);
 }
 
-TEST(ranges_are_at_an_instant)
+TEST(windows_are_at_an_instant)
 {
-    arka_range r = {-5, 1000, INT64_MIN, INT64_MAX, false};
+    arka_window w = {-5, 1000, INT64_MIN, INT64_MAX};
     int64_t min, max;
-    arka_range_at(&r, 500, &min, &max);
+    arka_window_at(&w, 500, &min, &max);
     assert_int_equal(min, -5);
     assert_int_equal(max, 1000);
-    r.now_min = -100;
-    r.now_max = 7;
-    arka_range_at(&r, 500, &min, &max);
+    w.now_min = -100;
+    w.now_max = 7;
+    arka_window_at(&w, 500, &min, &max);
     assert_int_equal(min, 400);
     assert_int_equal(max, 507);
-    arka_range_at(&r, 5000, &min, &max);
+    arka_window_at(&w, 5000, &min, &max);
     assert_int_equal(min, 4900);
     assert_int_equal(max, 1000);
+}
+
+/* sure: only when the clause is about time alone, and then inside of what was said. */
+static void check_sure(const char *where, bool whole, int64_t min, int64_t max)
+{
+    char text[600];
+    snprintf(text, sizeof text, "SELECT * FROM cpu WHERE %s", where);
+    arka_inspection *i = inspect(text);
+    const arka_range *r = &i->uses[0].range;
+    if (r->whole != whole || (whole && (r->sure.min != min || r->sure.max != max)))
+        fail_msg("%s: %d [%lld, %lld], expected %d [%lld, %lld]", where, r->whole,
+                 (long long)r->sure.min, (long long)r->sure.max, whole, (long long)min,
+                 (long long)max);
+    arka_inspection_unref(i);
+}
+
+TEST(rows_that_surely_pass)
+{
+    int64_t b = at("2026-01-06T00:00:00Z");
+    check_sure("time >= '2026-01-06'", true, b + 2, INT64_MAX);
+    check_sure("'2026-01-06' > time", true, INT64_MIN, b - 2);
+    check_sure("time BETWEEN '2026-01-06' AND '2026-01-07'", true, b + 2, b + DAY - 2);
+    check_sure("time >= '2026-01-06' AND time < '2026-01-07'", true, b + 2, b + DAY - 2);
+    check_sure("time >= '2026-01-06' AND v > 1", false, 0, 0);
+    check_sure("time >= '2026-01-06' AND time <> '2026-01-07'", false, 0, 0);
+    check_sure("time = '2026-01-06'", false, 0, 0);
+    check_sure("time > other", false, 0, 0);
+    check_sure("time BETWEEN '2026-01-06' AND other", false, 0, 0);
+    check_sure("time >= NULL", false, 0, 0);
+    check_sure("v > 1", false, 0, 0);
+    arka_inspection *i = inspect("SELECT * FROM cpu WHERE time > now() - INTERVAL 1 MONTH");
+    assert_true(i->uses[0].range.whole);
+    assert_int_equal(i->uses[0].range.sure.now_min, -28 * DAY + MINUTE + 2);
+    arka_inspection_unref(i);
 }
 
 TEST(each_reference_has_its_own_range)
@@ -240,24 +274,4 @@ TEST(names_that_a_column_can_shadow_are_marked)
     i = inspect("SELECT * FROM cpu WHERE time > now()");
     assert_false(i->uses[0].range.named_now);
     arka_inspection_unref(i);
-}
-
-TEST(newest_first_is_a_hint)
-{
-    static const struct {
-        const char *text;
-        bool newest_first;
-    } CASES[] = {
-        {"SELECT * FROM cpu ORDER BY time DESC LIMIT 1", true},
-        {"SELECT * FROM cpu c ORDER BY c.time DESC, v", true},
-        {"SELECT * FROM cpu ORDER BY time LIMIT 1", false},
-        {"SELECT * FROM cpu ORDER BY v DESC, time DESC", false},
-        {"SELECT * FROM cpu", false},
-        {"SELECT * FROM (SELECT * FROM cpu) ORDER BY time DESC", false},
-    };
-    for (size_t k = 0; k < sizeof CASES / sizeof *CASES; k++) {
-        arka_inspection *i = inspect(CASES[k].text);
-        assert_int_equal(i->uses[0].newest_first, CASES[k].newest_first);
-        arka_inspection_unref(i);
-    }
 }

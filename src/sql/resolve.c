@@ -24,7 +24,6 @@ static bool shadows_now(const arka_schema *schema)
 static arka_status pin_use(arka_session *s, const arka_inspection *i, const arka_table_use *use,
                            arka_slice database, int64_t now, arka_error *err)
 {
-    int64_t min, max;
     arka_pin *pin = arka_session_pin(s, database, use->table);
     bool first = pin == NULL;
     if (first) {
@@ -45,12 +44,16 @@ static arka_status pin_use(arka_session *s, const arka_inspection *i, const arka
     }
     arka_range range = use->range;
     if (range.named_now && shadows_now(pin->snapshot->schema))
-        range = ARKA_RANGE_ALL;
-    arka_range_at(&range, now, &min, &max);
+        range = (arka_range){ARKA_WINDOW_OPEN, ARKA_WINDOW_OPEN, false, false};
+    int64_t min, max, sure_min, sure_max;
+    arka_window_at(&range.wide, now, &min, &max);
+    arka_window_at(&range.sure, now, &sure_min, &sure_max);
+    if (range.whole && use->tail.n_rows > 0)
+        arka_tail_narrow(&use->tail, pin->snapshot, sure_min, sure_max, &min, &max);
     /* a table named twice: what either place wants */
     pin->time_min = first || min < pin->time_min ? min : pin->time_min;
     pin->time_max = first || max > pin->time_max ? max : pin->time_max;
-    pin->newest_first = use->newest_first;
+    pin->newest_first = use->tail.newest_first;
     return ARKA_OK;
 }
 

@@ -12,23 +12,11 @@
 
 /* ---- proofs ---- */
 
-static bool only_members(const arka_tree *node, const char *const *keys)
-{
-    for (const arka_tree *m = node->child; m != NULL; m = m->next) {
-        bool known = false;
-        for (const char *const *key = keys; *key != NULL; key++)
-            known |= arka_slice_eq(m->key, arka_slice_of(*key));
-        if (!known)
-            return false;
-    }
-    return true;
-}
-
 /* SELECT_NODE with one item, no FROM, and no clause but those in `keys`. */
 static const arka_tree *sole_item(const arka_tree *node, const char *const *keys)
 {
     const arka_tree *item = arka_tree_first(node, "select_list");
-    bool plain = arka_tree_is(node, "type", "SELECT_NODE") && only_members(node, keys) &&
+    bool plain = arka_tree_is(node, "type", "SELECT_NODE") && arka_tree_has_only(node, keys) &&
                  arka_tree_is(arka_tree_get(node, "from_table"), "type", "EMPTY") &&
                  arka_tree_is(node, "aggregate_handling", "STANDARD_HANDLING");
     return plain && item != NULL && item->next == NULL ? item : NULL;

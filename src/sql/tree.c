@@ -156,6 +156,18 @@ int64_t arka_tree_i64(const arka_tree *tree, const char *key, int64_t otherwise)
     return number ? v : otherwise;
 }
 
+bool arka_tree_has_only(const arka_tree *tree, const char *const *keys)
+{
+    for (const arka_tree *m = tree->child; m != NULL; m = m->next) {
+        bool known = false;
+        for (const char *const *key = keys; *key != NULL; key++)
+            known |= arka_slice_eq(m->key, arka_slice_of(*key));
+        if (!known)
+            return false;
+    }
+    return true;
+}
+
 const arka_tree *arka_tree_first(const arka_tree *tree, const char *key)
 {
     const arka_tree *t = arka_tree_get(tree, key);

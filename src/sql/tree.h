@@ -40,6 +40,8 @@ bool arka_tree_true(const arka_tree *tree, const char *key);
 bool arka_tree_is(const arka_tree *tree, const char *key, const char *text);
 /** The member's number when it is one that fits; else `otherwise`. */
 int64_t arka_tree_i64(const arka_tree *tree, const char *key, int64_t otherwise);
+/** Are all members of the object among these keys (NULL behind the last)? */
+bool arka_tree_has_only(const arka_tree *tree, const char *const *keys);
 /** First child of a member that is a list or an object; NULL when there is none. */
 const arka_tree *arka_tree_first(const arka_tree *tree, const char *key);
 

@@ -14,9 +14,8 @@ typedef struct scope {
 
 /* The SELECT whose FROM clause is walked; NULL where its WHERE says nothing about a table. */
 typedef struct from_clause {
-    const arka_tree *where;
-    const arka_tree *descending; /* what ORDER BY … DESC begins with; NULL: something else */
-    bool single;                 /* one table and nothing else */
+    const arka_tree *select; /* SELECT_NODE */
+    bool single;             /* one table and nothing else */
 } from_clause;
 
 typedef struct walk {
@@ -41,6 +40,14 @@ static bool listed(arka_slice name, const char *const *names)
 static bool name_eq(arka_slice a, arka_slice b)
 {
     return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
+}
+
+static bool named(arka_slice name, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (name_eq(name, arka_slice_of(*names)))
+            return true;
+    return false;
 }
 
 static size_t place(walk *w, const arka_tree *t)
@@ -77,8 +84,11 @@ static arka_status add_use(walk *w, const arka_tree *t, const from_clause *from)
     if (from != NULL && arka_tree_get(t, "sample") == NULL &&
         arka_tree_get(t, "column_name_alias") == NULL) {
         arka_range_table names = {alias.len > 0 ? alias : table, from->single};
-        use.newest_first = arka_range_is_time(from->descending, &names);
-        use.range = arka_range_of(w->connection, from->where, &names);
+        use.tail = arka_tail_of(from->select, &names);
+        use.range =
+            arka_range_of(w->connection, arka_tree_get(from->select, "where_clause"), &names);
+    } else {
+        use.range.whole = false;
     }
     use.database = (arka_slice){arka_arena_text(&i->arena, database), database.len};
     use.table = (arka_slice){arka_arena_text(&i->arena, table), table.len};
@@ -109,7 +119,7 @@ static arka_status walk_table(walk *w, const arka_tree *t, const scope *names,
         memchr(table.data, ':', table.len) != NULL)
         return arka_complain(w->err, ARKA_FORBIDDEN, &i->text, at,
                              "a file cannot be queried: '%.80s'", table.data);
-    if (name_eq(database, ARKA_SLICE("information_schema")) && listed(table, INFORMATION)) {
+    if (name_eq(database, ARKA_SLICE("information_schema")) && named(table, INFORMATION)) {
         i->information_schema = true;
         i->information_at = at;
         return ARKA_OK;
@@ -171,17 +181,6 @@ static arka_status walk_show(walk *w, const arka_tree *t)
 
 /* ---- query nodes ---- */
 
-static const arka_tree *first_descending(const arka_tree *node)
-{
-    for (const arka_tree *m = arka_tree_first(node, "modifiers"); m != NULL; m = m->next) {
-        const arka_tree *order = arka_tree_first(m, "orders");
-        if (order != NULL)
-            return arka_tree_is(order, "type", "DESCENDING") ? arka_tree_get(order, "expression")
-                                                             : NULL;
-    }
-    return NULL;
-}
-
 /* The node's own parts, its CTEs being in `names`. */
 static arka_status walk_parts(walk *w, const arka_tree *t, const scope *names)
 {
@@ -190,8 +189,7 @@ static arka_status walk_parts(walk *w, const arka_tree *t, const scope *names)
     bool select = arka_tree_is(t, "type", "SELECT_NODE");
     bool sampled = arka_tree_get(t, "sample") != NULL;
     const arka_tree *table = arka_tree_get(t, "from_table");
-    from_clause from = {arka_tree_get(t, "where_clause"), first_descending(t),
-                        arka_tree_is(table, "type", "BASE_TABLE")};
+    from_clause from = {t, arka_tree_is(table, "type", "BASE_TABLE")};
     for (const arka_tree *c = t->child; c != NULL; c = c->next) {
         if (arka_slice_eq(c->key, ARKA_SLICE("cte_map")))
             continue;
