@@ -7,6 +7,8 @@
  */
 #include "sql/sql_priv.h"
 
+enum { MAX_COLUMNS = 128 };
+
 /* The newest view that the session's query is bound through: it changes when any of them does. */
 static uint64_t newest_view(const arka_session *s)
 {
@@ -34,8 +36,19 @@ bool arka_plan_take(arka_session *s, const arka_inspection *inspection, arka_pla
     return false;
 }
 
+/* A plan takes some 8 KB a column of its tables. */
+static bool worth_keeping(const arka_session *s)
+{
+    int n = 0;
+    for (size_t i = 0; i < s->pins.n; i++)
+        n += s->pins.items[i].snapshot->schema->n_fields;
+    return n <= MAX_COLUMNS;
+}
+
 void arka_plan_keep(arka_session *s, arka_plan *plan)
 {
+    if (!worth_keeping(s))
+        return;
     arka_plan_fini(&s->plans[ARKA_SESSION_PLANS - 1]);
     memmove(s->plans + 1, s->plans, (ARKA_SESSION_PLANS - 1) * sizeof *s->plans);
     plan->view = newest_view(s);

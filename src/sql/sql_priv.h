@@ -104,7 +104,8 @@ void arka_session_interrupt(arka_session *session, bool late);
 /** The plan for this text and the views of the session's pins, if there is one; not the session's
  * then. */
 bool arka_plan_take(arka_session *session, const arka_inspection *inspection, arka_plan *out);
-/** Keep a plan for what is pinned now; the oldest makes room. */
+/** Keep a plan for what is pinned now, and empty `plan`; the oldest makes room. Too big a plan
+ * stays. */
 void arka_plan_keep(arka_session *session, arka_plan *plan);
 /** Zero-initialised is fine. */
 void arka_plan_fini(arka_plan *plan);
