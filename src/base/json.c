@@ -41,6 +41,19 @@ void arka_json_string(arka_buf *out, arka_slice text)
     arka_buf_byte(out, '"');
 }
 
+void arka_json_string_repaired(arka_buf *out, arka_slice bytes)
+{
+    if (arka_utf8_valid(bytes.data, bytes.len)) {
+        arka_json_string(out, bytes);
+        return;
+    }
+    arka_buf good = ARKA_BUF_INIT;
+    arka_utf8_repair(&good, bytes);
+    out->failed |= good.failed;
+    arka_json_string(out, (arka_slice){good.data, good.len});
+    arka_buf_fini(&good);
+}
+
 void arka_json_f64(arka_buf *out, double v)
 {
     if (!isfinite(v)) {

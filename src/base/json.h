@@ -9,6 +9,8 @@
  * goes through as it is, so the result is as good UTF-8 as `text` was.
  */
 void arka_json_string(arka_buf *out, arka_slice text);
+/** The same of any bytes: each run of them that is not UTF-8 becomes U+FFFD. */
+void arka_json_string_repaired(arka_buf *out, arka_slice bytes);
 
 /** A number; null for NaN and the infinities, which JSON has not. */
 void arka_json_f64(arka_buf *out, double v);

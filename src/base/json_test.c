@@ -21,6 +21,14 @@ TEST(strings_are_quoted_and_escaped)
                 "\"\\u0000\\u0001\\u001f \"");
 }
 
+TEST(bytes_that_are_no_text_are_repaired)
+{
+    ASSERT_JSON(arka_json_string_repaired(out, ARKA_SLICE("")), "\"\"");
+    ASSERT_JSON(arka_json_string_repaired(out, ARKA_SLICE("caf\xc3\xa9\n")), "\"caf\xc3\xa9\\n\"");
+    ASSERT_JSON(arka_json_string_repaired(out, ARKA_SLICE("\"\xff\xc3\"")),
+                "\"\\\"\xef\xbf\xbd\xef\xbf\xbd\\\"\"");
+}
+
 TEST(numbers_that_json_has_not_are_null)
 {
     ASSERT_JSON(arka_json_f64(out, 1.5), "1.5");

@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "server/server_priv.h"
-#include "server/text.h"
 
 /* What each failure means to a client: HTTP status, our slug, InfluxDB 2's word. */
 static const struct {
@@ -101,7 +101,7 @@ static void put_error(arka_request *r, int status, const char *code, arka_slice 
     arka_buf *b = arka_answer_json(r, status);
     arka_buf_literal(b, "{\"success\":false,\"error\":");
     size_t from = b->len;
-    arka_text_json(b, text);
+    arka_json_string_repaired(b, text);
     size_t n = b->len - from; /* the quoted text stands three times */
     for (int i = 0; i < 2; i++) {
         arka_buf_text(b, i == 0 ? ",\"message\":" : ",\"detail\":");

@@ -1,4 +1,5 @@
 /* Databases and measurements as lists. */
+#include "base/json.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
 #include "server/text.h"
@@ -108,11 +109,11 @@ static arka_status put_measurement(void *context, const arka_table_info *info, a
     arka_buf_literal(l->out, "{");
     if (!l->names_only) {
         arka_buf_printf(l->out, "\"database\":\"%s\",\"measurement\":", info->database);
-        arka_text_json(l->out, arka_slice_of(info->name));
+        arka_json_string_repaired(l->out, arka_slice_of(info->name));
         arka_buf_byte(l->out, ',');
     }
     arka_buf_literal(l->out, "\"name\":");
-    arka_text_json(l->out, arka_slice_of(info->name));
+    arka_json_string_repaired(l->out, arka_slice_of(info->name));
     arka_buf_printf(l->out, ",\"file_count\":%lld,\"total_size_mb\":%.6g,\"row_count\":%lld,",
                     (long long)info->n_files, (double)info->file_bytes / (1 << 20),
                     (long long)(info->file_rows + info->hot_rows));

@@ -2,9 +2,9 @@
 
 #include <strings.h>
 
+#include "base/json.h"
 #include "server/influxql.h"
 #include "server/server_priv.h"
-#include "server/text.h"
 #include "wire/names.h"
 
 /* ---- parameters ---- */
@@ -64,7 +64,7 @@ static void put_row_name(results *q, const char *name)
         arka_buf_byte(q->out, ',');
     q->any = true;
     arka_buf_byte(q->out, '[');
-    arka_text_json(q->out, arka_slice_of(name));
+    arka_json_string_repaired(q->out, arka_slice_of(name));
     arka_buf_byte(q->out, ']');
 }
 
@@ -167,7 +167,7 @@ static void put_result(results *q, size_t id, const arka_influxql_statement *s)
     if (run_statement(q, s, &err) != ARKA_OK) {
         q->out->len = q->out->failed ? head : body;
         arka_buf_literal(q->out, ",\"error\":");
-        arka_text_json(q->out, arka_slice_of(err.msg));
+        arka_json_string_repaired(q->out, arka_slice_of(err.msg));
     }
     arka_buf_byte(q->out, '}');
 }

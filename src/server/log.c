@@ -37,10 +37,10 @@ static void put_json_line(arka_buf *line, arka_log_level level, const char *even
     put_time(line);
     arka_buf_printf(line, "\",\"level\":\"%s\",\"event\":\"%s\",\"message\":", LEVELS[level],
                     event);
-    arka_text_json(line, message);
+    arka_json_string_repaired(line, message);
     if (request_id != NULL) {
         arka_buf_literal(line, ",\"request_id\":");
-        arka_text_json(line, arka_slice_of(request_id));
+        arka_json_string_repaired(line, arka_slice_of(request_id));
     }
     arka_buf_literal(line, "}\n");
 }

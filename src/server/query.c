@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "server/handlers.h"
 #include "server/influx.h"
 #include "server/server_priv.h"
 #include "server/stream.h"
-#include "server/text.h"
 #include "wire/json_request.h"
 
 enum {
@@ -287,7 +287,7 @@ arka_handled arka_handle_query_estimate(arka_request *r)
     arka_buf *b = arka_answer_json(r, 200);
     arka_buf_literal(b, "{\"success\":false,\"estimated_rows\":null,\"warning_level\":\"error\","
                         "\"warning_message\":\"the count failed\",\"error\":");
-    arka_text_json(b, arka_slice_of(err.msg));
+    arka_json_string_repaired(b, arka_slice_of(err.msg));
     arka_buf_printf(b, ",\"execution_time_ms\":%.3f}", ms);
     return ARKA_ANSWERED;
 }

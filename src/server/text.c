@@ -1,33 +1,7 @@
 #include "server/text.h"
 
 #include "base/civil.h"
-#include "base/json.h"
-#include "base/utf8.h"
 #include "os/file.h"
-
-void arka_text_json(arka_buf *out, arka_slice text)
-{
-    size_t good = arka_utf8_check(text.data, text.len);
-    if (good == text.len) {
-        arka_json_string(out, text);
-        return;
-    }
-    arka_buf clean = ARKA_BUF_INIT;
-    while (text.len > 0) {
-        good = arka_utf8_check(text.data, text.len);
-        arka_buf_append(&clean, text.data, good);
-        if (good == text.len)
-            break;
-        arka_buf_literal(&clean, "\xef\xbf\xbd");
-        text.data += good + 1;
-        text.len -= good + 1;
-    }
-    if (clean.failed)
-        out->failed = true;
-    else
-        arka_json_string(out, (arka_slice){clean.data, clean.len});
-    arka_buf_fini(&clean);
-}
 
 void arka_text_json_time(arka_buf *out, int64_t us)
 {

@@ -4,8 +4,6 @@
 
 #include "base/buf.h"
 
-/** Any bytes as a JSON string: what is not UTF-8 becomes U+FFFD, one for each bad byte. */
-void arka_text_json(arka_buf *out, arka_slice text);
 /** The wall clock's time as a JSON string, "2026-01-05T10:00:00Z" or with six fraction digits. */
 void arka_text_json_time(arka_buf *out, int64_t us);
 /** "1h2m3s" */

@@ -365,13 +365,8 @@ void arka_sql_append_json_string(arka_buf *out, arka_slice text)
         memcpy(to + 1, text.data, text.len);
         to[text.len + 1] = '"';
         out->len += text.len + 2;
-    } else if (arka_utf8_valid(text.data, text.len)) {
-        arka_json_string(out, text);
     } else {
-        ARKA_AUTO_VALUE(arka_buf) good = ARKA_BUF_INIT;
-        arka_utf8_repair(&good, text);
-        out->failed |= good.failed;
-        arka_json_string(out, (arka_slice){good.data, good.len});
+        arka_json_string_repaired(out, text);
     }
 }
 
