@@ -7,6 +7,7 @@
 
 #include "kit.h"
 #include "kit/pack.h"
+#include "os/clock.h"
 #include "wire/msgpack.h"
 
 enum { ROWS = 1000, ROUNDS = 15 };
@@ -149,7 +150,7 @@ static void measure(const char *name, void (*make)(arka_buf *))
 {
     arka_buf body = ARKA_BUF_INIT;
     make(&body);
-    bench_rounds r = bench_measure(bench_wall_ns, ROUNDS, 1e8, decode_once, &body);
+    bench_rounds r = bench_measure(arka_cpu_thread_ns, ROUNDS, 1e8, decode_once, &body);
     printf("%-10s %7zu bytes  %6.2f ns/row  %7.0f MB/s  (slowest round %.2f ns/row)\n", name,
            body.len, r.least / ROWS, (double)body.len / r.least * 1e3, r.most / ROWS);
     arka_buf_fini(&body);
