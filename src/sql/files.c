@@ -170,13 +170,14 @@ static arka_status register_one(duckdb_connection connection, duckdb_scalar_func
     return ok ? ARKA_OK : arka_fail(err, ARKA_INTERNAL, "DuckDB does not take function %s", name);
 }
 
-arka_status arka_files_register(arka_sql *sql, duckdb_connection connection, arka_error *err)
+arka_status arka_files_register(arka_instance *instance, arka_error *err)
 {
+    duckdb_connection connection = instance->sessions[instance->n_sessions - 1].connection;
     duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
     duckdb_logical_type paths = duckdb_create_list_type(text);
     duckdb_destroy_logical_type(&text);
     duckdb_scalar_function files = duckdb_create_scalar_function();
-    duckdb_scalar_function_set_extra_info(files, sql, NULL);
+    duckdb_scalar_function_set_extra_info(files, instance, NULL);
     duckdb_scalar_function_set_bind(files, bind_files);
     ARKA_TRY(register_one(connection, files, "arc_files", 2, paths, call_files, err));
     return register_one(connection, duckdb_create_scalar_function(), "arc_schema", 1, schema_type(),

@@ -377,14 +377,15 @@ static void scan_hot(duckdb_function_info info, duckdb_data_chunk chunk)
     duckdb_data_chunk_set_size(chunk, (idx_t)n);
 }
 
-arka_status arka_hot_register(arka_sql *sql, duckdb_connection connection, arka_error *err)
+arka_status arka_hot_register(arka_instance *instance, arka_error *err)
 {
+    duckdb_connection connection = instance->sessions[instance->n_sessions - 1].connection;
     duckdb_table_function f = duckdb_create_table_function();
     duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
     duckdb_table_function_set_name(f, "arc_hot");
     for (int i = 0; i < 3; i++)
         duckdb_table_function_add_parameter(f, text);
-    duckdb_table_function_set_extra_info(f, sql, NULL);
+    duckdb_table_function_set_extra_info(f, instance, NULL);
     duckdb_table_function_set_bind(f, bind_hot);
     duckdb_table_function_set_init(f, init_hot);
     duckdb_table_function_set_local_init(f, init_reader);

@@ -75,10 +75,10 @@ static void bind_list(duckdb_bind_info info, list *l, arka_status status, const 
 
 static void bind_databases(duckdb_bind_info info)
 {
-    arka_sql *sql = duckdb_bind_get_extra_info(info);
+    arka_instance *instance = duckdb_bind_get_extra_info(info);
     arka_error err = {0};
     list *l = arka_calloc(1, sizeof *l);
-    arka_status status = l ? arka_engine_each_database(sql->engine, add_database, l, &err)
+    arka_status status = l ? arka_engine_each_database(instance->sql->engine, add_database, l, &err)
                            : arka_fail_nomem(&err, "a list of databases", sizeof *l);
     add_column(info, "database", DUCKDB_TYPE_VARCHAR);
     bind_list(info, l, status, &err);
@@ -88,7 +88,7 @@ static void bind_databases(duckdb_bind_info info)
 
 static void bind_tables(duckdb_bind_info info)
 {
-    arka_sql *sql = duckdb_bind_get_extra_info(info);
+    arka_instance *instance = duckdb_bind_get_extra_info(info);
     arka_error err = {0};
     duckdb_value value = duckdb_bind_get_parameter(info, 0);
     char *database = duckdb_get_varchar(value);
@@ -97,7 +97,8 @@ static void bind_tables(duckdb_bind_info info)
     if (l == NULL)
         status = arka_fail_nomem(&err, "a list of tables", sizeof *l);
     else
-        status = arka_engine_each_table(sql->engine, arka_slice_of(database), add_table, l, &err);
+        status = arka_engine_each_table(instance->sql->engine, arka_slice_of(database), add_table,
+                                        l, &err);
     add_column(info, "database", DUCKDB_TYPE_VARCHAR);
     add_column(info, "table_name", DUCKDB_TYPE_VARCHAR);
     add_column(info, "storage_path", DUCKDB_TYPE_VARCHAR);
@@ -136,27 +137,26 @@ static void scan_list(duckdb_function_info info, duckdb_data_chunk chunk)
     duckdb_data_chunk_set_size(chunk, n);
 }
 
-static arka_status register_one(arka_sql *sql, duckdb_connection connection, const char *name,
-                                int n_parameters, duckdb_table_function_bind_t bind,
-                                arka_error *err)
+static arka_status register_one(arka_instance *instance, const char *name, int n_parameters,
+                                duckdb_table_function_bind_t bind, arka_error *err)
 {
     duckdb_table_function f = duckdb_create_table_function();
     duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
     duckdb_table_function_set_name(f, name);
     for (int i = 0; i < n_parameters; i++)
         duckdb_table_function_add_parameter(f, text);
-    duckdb_table_function_set_extra_info(f, sql, NULL);
+    duckdb_table_function_set_extra_info(f, instance, NULL);
     duckdb_table_function_set_bind(f, bind);
     duckdb_table_function_set_init(f, start_over);
     duckdb_table_function_set_function(f, scan_list);
-    bool ok = duckdb_register_table_function(connection, f) == DuckDBSuccess;
+    bool ok = duckdb_register_table_function(instance->sessions[0].connection, f) == DuckDBSuccess;
     duckdb_destroy_logical_type(&text);
     duckdb_destroy_table_function(&f);
     return ok ? ARKA_OK : arka_fail(err, ARKA_INTERNAL, "DuckDB does not take function %s", name);
 }
 
-arka_status arka_lists_register(arka_sql *sql, duckdb_connection connection, arka_error *err)
+arka_status arka_lists_register(arka_instance *instance, arka_error *err)
 {
-    ARKA_TRY(register_one(sql, connection, "arc_databases", 0, bind_databases, err));
-    return register_one(sql, connection, "arc_tables", 1, bind_tables, err);
+    ARKA_TRY(register_one(instance, "arc_databases", 0, bind_databases, err));
+    return register_one(instance, "arc_tables", 1, bind_tables, err);
 }

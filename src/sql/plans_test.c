@@ -5,7 +5,7 @@ static int n_kept(void)
 {
     int n = 0;
     for (int i = 0; i < ARKA_SESSION_PLANS; i++)
-        n += sql->sessions[0].plans[i].inspection != NULL;
+        n += sql->instance->sessions[0].plans[i].inspection != NULL;
     return n;
 }
 

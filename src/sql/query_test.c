@@ -314,7 +314,8 @@ TEST(duckdb_itself_is_locked_down)
     };
     for (size_t i = 0; i < sizeof STATEMENTS / sizeof *STATEMENTS; i++) {
         duckdb_result result;
-        if (duckdb_query(sql->sessions[0].connection, STATEMENTS[i], &result) == DuckDBSuccess)
+        if (duckdb_query(sql->instance->sessions[0].connection, STATEMENTS[i], &result) ==
+            DuckDBSuccess)
             fail_msg("DuckDB did it: %s", STATEMENTS[i]);
         duckdb_destroy_result(&result);
     }

@@ -89,8 +89,8 @@ arka_status arka_resolve(arka_session *s, const arka_inspection *i, arka_slice d
     if (scoped && i->information_schema)
         return out_of_scope(i, i->information_at, ARKA_SLICE("information_schema"), database, err);
     if (i->information_schema)
-        ARKA_TRY(arka_views_ensure_all(s->sql->views, s, err));
+        ARKA_TRY(arka_views_ensure_all(s->instance->views, s, err));
     for (size_t k = 0; k < s->pins.n; k++)
-        ARKA_TRY(arka_views_ensure(s->sql->views, &s->pins.items[k], err));
+        ARKA_TRY(arka_views_ensure(s->instance->views, &s->pins.items[k], err));
     return unqualified ? choose_schema(s, database, err) : ARKA_OK;
 }

@@ -18,7 +18,11 @@ static arka_status failed(arka_run *run, const char *message, bool *lost, arka_e
     if (message != NULL && strstr(message, ARKA_SQL_NOMEM) != NULL)
         return arka_fail(err, ARKA_NOMEM, "%s", ARKA_SQL_NOMEM);
     *lost = message != NULL && lost_its_error(message);
-    return *lost ? ARKA_INPUT : arka_complain_duckdb(err, run->text, 0, message);
+    if (*lost)
+        return ARKA_INPUT;
+    arka_status status = arka_complain_duckdb(err, run->text, 0, message);
+    run->doubtful = status == ARKA_INTERNAL;
+    return status;
 }
 
 static arka_status prepare(arka_run *run, arka_inspection *inspection, bool *lost, arka_error *err)
@@ -145,5 +149,7 @@ void arka_run_fini(arka_run *run)
     if (run->plan.inspection != NULL && run->ended && !run->failed)
         arka_plan_keep(run->session, &run->plan);
     arka_plan_fini(&run->plan);
+    if (run->doubtful)
+        arka_session_doubt(run->session);
     *run = (arka_run){0};
 }

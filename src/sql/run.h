@@ -9,7 +9,7 @@ typedef struct arka_run {
     const arka_text *text; /* borrowed; complaints point into it */
     arka_plan plan;        /* kept by the session afterwards if it has an inspection */
     duckdb_result result;
-    bool has_result, ended, failed;
+    bool has_result, ended, failed, doubtful;
     duckdb_data_chunk first; /* fetched by start; NULL when it was handed out, or there is none */
 } arka_run;
 

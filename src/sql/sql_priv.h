@@ -44,9 +44,12 @@ typedef struct arka_plan {
 
 enum { ARKA_SESSION_PLANS = 8 };
 
+typedef struct arka_instance arka_instance;
+
 /** A connection. One query at a time owns it, from arka_session_take to arka_session_give. */
 typedef struct arka_session {
     arka_sql *sql;
+    arka_instance *instance;
     duckdb_connection connection;
     arka_parser parser;
     idx_t id;                       /* DuckDB's, by which its callbacks find the session */
@@ -64,23 +67,41 @@ typedef struct arka_session {
 typedef struct arka_views arka_views;
 typedef struct arka_cache arka_cache;
 
-struct arka_sql {
-    arka_engine *engine;
+/** One DuckDB, with its sessions. */
+struct arka_instance {
+    arka_sql *sql;
     duckdb_database database;
     arka_views *views;
-    arka_cache *cache;
-    int empty_fd; /* a Parquet file without rows, in memory */
-    char empty_path[32];
     int n_sessions; /* of them the last is for views.c alone */
     arka_session *sessions;
 
-    arka_mutex lock; /* SESSION_POOL */
-    arka_cond wake;  /* the watcher has something to look at */
-    int *idle;       /* indexes of sessions that nobody has */
+    /* under the service's lock */
+    int *idle; /* indexes of sessions that nobody has */
     int n_idle;
+    bool broken;         /* refuses everything since an internal error */
+    arka_instance *next; /* in the list of retired ones */
+};
+
+struct arka_sql {
+    arka_engine *engine;
+    arka_sql_options options; /* its strings are the two below */
+    char *data_dir, *temp_dir;
+    arka_cache *cache;
+    int empty_fd; /* a Parquet file without rows, in memory; -1: not yet made */
+    char empty_path[32];
+
+    arka_mutex lock; /* SESSION_POOL: the rest */
+    arka_cond wake;  /* the watcher has something to look at */
+    arka_instance *instance;
+    arka_instance *retired; /* broken, with queries still in them */
     bool stop, watcher_runs;
     arka_thread watcher;
 };
+
+/* instance.c */
+ARKA_MUST_USE arka_status arka_instance_open(arka_sql *sql, arka_instance **out, arka_error *err);
+/** No query may be in it. NULL and half-built are fine. */
+void arka_instance_close(arka_instance *instance);
 
 /* session.c */
 /** An idle session; ARKA_BUSY when there is none. */
@@ -89,7 +110,7 @@ ARKA_MUST_USE arka_status arka_session_take(arka_sql *sql, arka_mono deadline, a
 /** Unpins everything and gives it back. No result of it may be alive. */
 void arka_session_give(arka_session *session);
 /** The session of a callback; NULL when the connection is none of ours. */
-arka_session *arka_session_find(arka_sql *sql, duckdb_client_context context);
+arka_session *arka_session_find(arka_instance *instance, duckdb_client_context context);
 arka_pin *arka_session_pin(arka_session *session, arka_slice database, arka_slice table);
 void arka_session_unpin(arka_session *session);
 /** Run what has no result worth looking at. ARKA_INTERNAL when DuckDB refuses. */
@@ -97,6 +118,9 @@ ARKA_MUST_USE arka_status arka_session_run(arka_session *session, const char *st
                                            arka_error *err);
 /** ARKA_CANCELLED, with the reason, when the session was cancelled or is late. */
 ARKA_MUST_USE arka_status arka_session_check(arka_session *session, arka_error *err);
+/** After an error that should not be: does DuckDB still answer? If not, queries to come get
+ * another. */
+void arka_session_doubt(arka_session *session);
 /** Stop what runs; `late`: because of the deadline. */
 void arka_session_interrupt(arka_session *session, bool late);
 
@@ -111,7 +135,8 @@ void arka_plan_keep(arka_session *session, arka_plan *plan);
 void arka_plan_fini(arka_plan *plan);
 
 /* views.c */
-ARKA_MUST_USE arka_status arka_views_new(arka_sql *sql, arka_views **out, arka_error *err);
+ARKA_MUST_USE arka_status arka_views_new(arka_instance *instance, arka_views **out,
+                                         arka_error *err);
 void arka_views_free(arka_views *views);
 /** DuckDB has, for the next statement on any session, a view for this snapshot; sets pin->view. */
 ARKA_MUST_USE arka_status arka_views_ensure(arka_views *views, arka_pin *pin, arka_error *err);
@@ -123,12 +148,9 @@ ARKA_MUST_USE arka_status arka_views_ensure_all(arka_views *views, arka_session 
 #define ARKA_SQL_NOMEM "out of memory in a function of Arc's"
 
 /* files.c, hot.c, lists.c: functions of ours, once per database */
-ARKA_MUST_USE arka_status arka_files_register(arka_sql *sql, duckdb_connection connection,
-                                              arka_error *err);
-ARKA_MUST_USE arka_status arka_hot_register(arka_sql *sql, duckdb_connection connection,
-                                            arka_error *err);
-ARKA_MUST_USE arka_status arka_lists_register(arka_sql *sql, duckdb_connection connection,
-                                              arka_error *err);
+ARKA_MUST_USE arka_status arka_files_register(arka_instance *instance, arka_error *err);
+ARKA_MUST_USE arka_status arka_hot_register(arka_instance *instance, arka_error *err);
+ARKA_MUST_USE arka_status arka_lists_register(arka_instance *instance, arka_error *err);
 
 /* cache.c: inspections by text */
 ARKA_MUST_USE arka_status arka_cache_new(arka_cache **out, arka_error *err);

@@ -2,7 +2,7 @@
 
 static arka_parser *parser(void)
 {
-    return &sql->sessions[0].parser;
+    return &sql->instance->sessions[0].parser;
 }
 
 static arka_tail tail_of(const char *text)

@@ -23,7 +23,7 @@ typedef struct view {
 } view;
 
 struct arka_views {
-    arka_sql *sql;
+    arka_engine *engine;
     arka_session *session; /* makes them; nobody else uses it */
     arka_mutex lock;       /* VIEWS: all of this, and the session */
     arka_map made; /* "database/table" in lower case → view; "database" → the schema is there */
@@ -33,13 +33,13 @@ struct arka_views {
     uint64_t all_version; /* of the engine's catalog when every table last had its view */
 };
 
-arka_status arka_views_new(arka_sql *sql, arka_views **out, arka_error *err)
+arka_status arka_views_new(arka_instance *instance, arka_views **out, arka_error *err)
 {
     arka_views *v = arka_calloc(1, sizeof *v);
     if (v == NULL)
         return arka_fail_nomem(err, "the list of views", sizeof *v);
-    v->sql = sql;
-    v->session = &sql->sessions[sql->n_sessions - 1];
+    v->engine = instance->sql->engine;
+    v->session = &instance->sessions[instance->n_sessions - 1];
     arka_mutex_init(&v->lock, ARKA_LOCK_VIEWS);
     *out = v;
     return ARKA_OK;
@@ -164,7 +164,7 @@ static arka_status make_schema(arka_views *v, arka_slice database, arka_error *e
 {
     spelling s = {.wanted = database, .name = ARKA_BUF_INIT};
     arka_buf sql = ARKA_BUF_INIT;
-    arka_status status = arka_engine_each_database(v->sql->engine, match_database, &s, err);
+    arka_status status = arka_engine_each_database(v->engine, match_database, &s, err);
     if (status == ARKA_OK) {
         arka_buf_text(&sql, "CREATE SCHEMA IF NOT EXISTS \"" ARKA_SQL_CATALOG "\".");
         arka_sql_quote(&sql, '"',
@@ -294,7 +294,7 @@ static arka_status ensure_name(arka_views *v, arka_pin *pin, arka_error *err)
     if (status != ARKA_OK || pin->table.len == 0)
         return status;
     arka_error gone = {0};
-    status = arka_engine_snapshot(v->sql->engine, pin->database, pin->table, &pin->snapshot, &gone);
+    status = arka_engine_snapshot(v->engine, pin->database, pin->table, &pin->snapshot, &gone);
     if (status == ARKA_NOTFOUND)
         return ARKA_OK; /* since it was listed */
     if (status != ARKA_OK)
@@ -306,7 +306,7 @@ static arka_status ensure_name(arka_views *v, arka_pin *pin, arka_error *err)
 
 arka_status arka_views_ensure_all(arka_views *v, arka_session *session, arka_error *err)
 {
-    uint64_t version = arka_engine_catalog_version(v->sql->engine);
+    uint64_t version = arka_engine_catalog_version(v->engine);
     arka_mutex_lock(&v->lock);
     bool done = v->all_made && v->all_version == version;
     arka_mutex_unlock(&v->lock);
@@ -314,9 +314,9 @@ arka_status arka_views_ensure_all(arka_views *v, arka_session *session, arka_err
         return ARKA_OK;
 
     names all = {.arena = ARKA_ARENA_INIT};
-    arka_status status = arka_engine_each_database(v->sql->engine, add_database, &all, err);
+    arka_status status = arka_engine_each_database(v->engine, add_database, &all, err);
     if (status == ARKA_OK)
-        status = arka_engine_each_table(v->sql->engine, (arka_slice){"", 0}, add_table, &all, err);
+        status = arka_engine_each_table(v->engine, (arka_slice){"", 0}, add_table, &all, err);
     for (size_t i = 0; i < all.pins.n && status == ARKA_OK; i++) {
         status = arka_session_check(session, err);
         if (status == ARKA_OK)

@@ -1,0 +1,94 @@
+/* Another DuckDB in place of one that has given up. */
+#include "kit/sql.h"
+
+static arka_query *start(const char *text)
+{
+    arka_error err = {0};
+    arka_query *q;
+    arka_query_options options = {.text = arka_slice_of(text), .format = ARKA_FORMAT_CSV};
+    ASSERT_OK(arka_query_start(sql, &options, &q, &err));
+    return q;
+}
+
+static void break_it(void)
+{
+    arka_mutex_lock(&sql->lock);
+    sql->instance->broken = true;
+    arka_mutex_unlock(&sql->lock);
+}
+
+TEST(queries_go_on_after_an_instance_broke)
+{
+    open_service_with("broken", (arka_sql_options){.threads = 2, .max_sessions = 3});
+    put("default", "t", "time:t v:i", "1 1");
+    flush("default", "t");
+    put("default", "t", "time:t v:i", "2 2");
+    check_rows("SELECT v FROM t ORDER BY v", "1|2");
+    arka_instance *first = sql->instance;
+    break_it();
+    check_rows("SELECT v FROM t ORDER BY v", "1|2");
+    assert_ptr_not_equal(sql->instance, first);
+    assert_null(sql->retired); /* nobody was in it */
+    put("default", "t", "time:t w:s", "3 x");
+    check_rows("SELECT v, w FROM t WHERE time < '1970-01-02' ORDER BY time", "1 -|2 -|- x");
+    close_service();
+}
+
+TEST(queries_in_a_broken_instance_end_there)
+{
+    arka_error err = {0};
+    arka_buf out = ARKA_BUF_INIT;
+    bool done = false;
+    open_service_with("retired", (arka_sql_options){.threads = 2, .max_sessions = 3});
+    arka_query *a = start("SELECT * FROM range(3000000)");
+    arka_query *b = start("SELECT * FROM range(3000000)");
+    break_it();
+    arka_query *c = start("SELECT 1 AS x");
+    assert_non_null(sql->retired);
+    arka_query_free(a);
+    assert_non_null(sql->retired);
+    while (!done)
+        ASSERT_OK(arka_query_next(b, &out, &done, &err));
+    assert_int_equal(arka_query_n_rows(b), 3000000);
+    arka_query_free(b);
+    assert_null(sql->retired); /* the last one has left */
+    arka_query_free(c);
+    arka_buf_fini(&out);
+    close_service();
+}
+
+TEST(a_late_query_of_a_broken_instance_is_stopped)
+{
+    arka_error err = {0};
+    arka_buf out = ARKA_BUF_INIT;
+    arka_query *q;
+    open_service("late");
+    arka_query_options options = {.text = ARKA_SLICE("SELECT * FROM range(100000000000)"),
+                                  .format = ARKA_FORMAT_CSV,
+                                  .deadline = arka_mono_after_ms(150)};
+    ASSERT_OK(arka_query_start(sql, &options, &q, &err));
+    break_it();
+    check_rows("SELECT 1", "1");
+    arka_status status = ARKA_OK;
+    for (bool done = false; status == ARKA_OK && !done; out.len = 0)
+        status = arka_query_next(q, &out, &done, &err);
+    assert_int_equal(status, ARKA_CANCELLED);
+    arka_query_free(q);
+    assert_null(sql->retired);
+    arka_buf_fini(&out);
+    close_service();
+}
+
+TEST(a_doubt_alone_breaks_nothing)
+{
+    arka_error err = {0};
+    arka_session *s;
+    open_service("doubt");
+    arka_instance *first = sql->instance;
+    ASSERT_OK(arka_session_take(sql, (arka_mono){0}, &s, &err));
+    arka_session_doubt(s);
+    arka_session_give(s);
+    check_rows("SELECT 1", "1");
+    assert_ptr_equal(sql->instance, first);
+    close_service();
+}
