@@ -311,31 +311,27 @@ static arka_put put_other(arka_rows *rows, row_column *c, arka_type type, row_ce
     return turn_into_text(rows, c) ? put_as_text(rows, c, type, v) : ARKA_PUT_NOMEM;
 }
 
-arka_put arka_rows_put_bool(arka_rows *rows, int column, bool v)
+static inline arka_put put_value(arka_rows *rows, int column, arka_type type, row_cell v)
 {
     row_column *c = &rows->columns.items[column];
-    row_cell put = {.i64 = v};
-    if (c->type != ARKA_BOOLEAN)
-        return put_other(rows, c, ARKA_BOOLEAN, put);
-    return put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+    if (c->type != type)
+        return put_other(rows, c, type, v);
+    return put_cell(rows, c, v) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+}
+
+arka_put arka_rows_put_bool(arka_rows *rows, int column, bool v)
+{
+    return put_value(rows, column, ARKA_BOOLEAN, (row_cell){.i64 = v});
 }
 
 arka_put arka_rows_put_i64(arka_rows *rows, int column, int64_t v)
 {
-    row_column *c = &rows->columns.items[column];
-    row_cell put = {.i64 = v};
-    if (c->type != ARKA_BIGINT)
-        return put_other(rows, c, ARKA_BIGINT, put);
-    return put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+    return put_value(rows, column, ARKA_BIGINT, (row_cell){.i64 = v});
 }
 
 arka_put arka_rows_put_f64(arka_rows *rows, int column, double v)
 {
-    row_column *c = &rows->columns.items[column];
-    row_cell put = {.f64 = v};
-    if (c->type != ARKA_DOUBLE)
-        return put_other(rows, c, ARKA_DOUBLE, put);
-    return put_cell(rows, c, put) ? ARKA_PUT_OK : ARKA_PUT_NOMEM;
+    return put_value(rows, column, ARKA_DOUBLE, (row_cell){.f64 = v});
 }
 
 arka_put arka_rows_put_text(arka_rows *rows, int column, arka_slice v)

@@ -45,19 +45,6 @@ uint64_t arka_engine_catalog_version(arka_engine *engine)
     return atomic_load_explicit(&engine->catalog_version, memory_order_acquire);
 }
 
-static arka_status make_parent(const arka_os *os, const char *path, arka_error *err)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL || slash == path)
-        return ARKA_OK;
-    char *parent = arka_strndup(path, (size_t)(slash - path));
-    if (parent == NULL)
-        return arka_fail_nomem(err, "a path", strlen(path));
-    arka_status status = arka_dir_make(os, parent, err);
-    arka_free(parent);
-    return status;
-}
-
 static arka_status take_lock(arka_engine *engine, arka_error *err)
 {
     arka_buf path = ARKA_BUF_INIT;
@@ -82,7 +69,7 @@ static arka_status open_parts(arka_engine *engine, const arka_engine_options *op
     const arka_os *os = engine->options.os;
     ARKA_TRY(arka_dir_make(os, engine->base_path, err));
     ARKA_TRY(take_lock(engine, err));
-    ARKA_TRY(make_parent(os, engine->manifest_path, err));
+    ARKA_TRY(arka_dir_make_parent(os, engine->manifest_path, err));
     ARKA_TRY(arka_registry_new(&engine->registry, err));
     ARKA_TRY(arka_manifest_open(engine->manifest_path, &engine->manifest, err));
     ARKA_TRY(arka_engine__load(engine, err));

@@ -184,18 +184,29 @@ static arka_status make_one(const arka_os *os, const char *path, bool sync, arka
     return errno == EEXIST ? check_dir(path, err) : fail_io(err, "making directory", path);
 }
 
+static arka_status make_dir(const arka_os *os, const char *path, bool sync, arka_error *err);
+
+/* The directory that `path` lies in; nothing where its text names none. */
+static arka_status make_parent(const arka_os *os, const char *path, bool sync, arka_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path)
+        return ARKA_OK;
+    char *parent = arka_strndup(path, (size_t)(slash - path));
+    if (parent == NULL)
+        return arka_fail_nomem(err, "a path", strlen(path));
+    arka_status status = make_dir(os, parent, sync, err);
+    arka_free(parent);
+    return status;
+}
+
 static arka_status make_dir(const arka_os *os, const char *path, bool sync, arka_error *err)
 {
     arka_error first = {0};
     arka_status status = make_one(os, path, sync, &first);
-    const char *slash = strrchr(path, '/');
-    if (status == ARKA_NOTFOUND && slash != NULL && slash != path) {
-        char *parent = arka_strndup(path, (size_t)(slash - path));
-        if (parent == NULL)
-            return arka_fail_nomem(err, "a path", strlen(path));
-        status = make_dir(os, parent, sync, err);
-        arka_free(parent);
-        return status == ARKA_OK ? make_one(os, path, sync, err) : status;
+    if (status == ARKA_NOTFOUND) {
+        ARKA_TRY(make_parent(os, path, sync, err));
+        return make_one(os, path, sync, err);
     }
     if (status != ARKA_OK && err != NULL && err->code == ARKA_OK)
         *err = first;
@@ -205,6 +216,11 @@ static arka_status make_dir(const arka_os *os, const char *path, bool sync, arka
 arka_status arka_dir_make(const arka_os *os, const char *path, arka_error *err)
 {
     return make_dir(os, path, true, err);
+}
+
+arka_status arka_dir_make_parent(const arka_os *os, const char *path, arka_error *err)
+{
+    return make_parent(os, path, true, err);
 }
 
 arka_status arka_dir_make_unsynced(const arka_os *os, const char *path, arka_error *err)

@@ -63,6 +63,9 @@ ARKA_MUST_USE arka_status arka_file_remove(const arka_os *os, const char *path, 
  * fine.
  */
 ARKA_MUST_USE arka_status arka_dir_make(const arka_os *os, const char *path, arka_error *err);
+/** The directory that `path` lies in, likewise. */
+ARKA_MUST_USE arka_status arka_dir_make_parent(const arka_os *os, const char *path,
+                                               arka_error *err);
 /** The same without any sync: for many at once, before arka_fs_sync. */
 ARKA_MUST_USE arka_status arka_dir_make_unsynced(const arka_os *os, const char *path,
                                                  arka_error *err);

@@ -92,6 +92,18 @@ TEST(a_directory_that_could_not_be_synced_is_not_there)
     ASSERT_FAILS(arka_dir_make(&kit_os, path_of("a/file/x"), &err), ARKA_IO, "Not a directory");
 }
 
+TEST(a_files_directory_is_made_where_its_path_names_one)
+{
+    arka_error err = {0};
+    ASSERT_OK(arka_dir_make_parent(&kit_os, path_of("p/q/file"), &err));
+    assert_true(exists(path_of("p/q")));
+    assert_false(exists(path_of("p/q/file")));
+    ASSERT_OK(arka_dir_make_parent(&kit_os, path_of("p/q/file"), &err));
+    ASSERT_OK(arka_dir_make_parent(&kit_os, "file", &err));
+    ASSERT_OK(arka_dir_make_parent(&kit_os, "/file", &err));
+    ASSERT_FAILS(arka_dir_make(&kit_os, "", &err), ARKA_NOTFOUND, "making directory");
+}
+
 static arka_status count(void *context, const char *relative, int64_t n_bytes, arka_error *err)
 {
     assert_int_equal(n_bytes, 3);

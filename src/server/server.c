@@ -14,20 +14,6 @@ static void log_event(void *context, const arka_event *event)
     arka_log_write(server->log, LEVELS[event->level], event->name, NULL, "%s", event->text);
 }
 
-/* The directory that `path` lies in. */
-static arka_status make_parent(const char *path, arka_error *err)
-{
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL || slash == path)
-        return ARKA_OK;
-    char *parent = arka_strndup(path, (size_t)(slash - path));
-    if (parent == NULL)
-        return arka_fail_nomem(err, "a path", strlen(path));
-    arka_status status = arka_dir_make(&arka_os_real, parent, err);
-    arka_free(parent);
-    return status;
-}
-
 static arka_status open_engine(arka_server *server, arka_error *err)
 {
     const arka_settings *s = server->settings;
@@ -45,7 +31,7 @@ static arka_status open_engine(arka_server *server, arka_error *err)
     o.hot_limit_bytes = (size_t)s->hot_limit_mb << 20;
     o.on_event = log_event;
     o.context = server;
-    ARKA_TRY(make_parent(s->db_path, err));
+    ARKA_TRY(arka_dir_make_parent(&arka_os_real, s->db_path, err));
     return arka_engine_open(&o, &server->engine, err);
 }
 

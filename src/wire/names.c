@@ -8,7 +8,7 @@ enum { MAX_DATABASE = 64, MAX_MEASUREMENT = 128 };
 
 static bool is_alnum(unsigned char c)
 {
-    return (unsigned) (c | 32) - 'a' < 26 || (unsigned) c - '0' < 10;
+    return (unsigned)(c | 32) - 'a' < 26 || (unsigned)c - '0' < 10;
 }
 
 /* Untrusted bytes inside a sentence: shortened, and only where they are text. */
@@ -16,11 +16,9 @@ static arka_status refuse(arka_error *err, const char *what, arka_slice name, co
 {
     if (!arka_utf8_valid(name.data, name.len))
         return arka_fail(err, ARKA_INPUT, "%s name is not UTF-8", what);
-    int shown = name.len > 80 ? 80 : (int) name.len;
-    while (shown > 0 && (name.data[shown - 1] & 0x80) != 0 && (size_t) shown < name.len)
-        shown--;
-    return arka_fail(err, ARKA_INPUT, "%s name '%.*s'%s %s", what, shown, name.data,
-                     (size_t) shown < name.len ? "…" : "", why);
+    size_t shown = arka_utf8_cut(name.data, name.len, 80);
+    return arka_fail(err, ARKA_INPUT, "%s name '%.*s'%s %s", what, (int)shown, name.data,
+                     shown < name.len ? "…" : "", why);
 }
 
 arka_status arka_name_check_database(arka_slice name, arka_error *err)
@@ -31,12 +29,11 @@ arka_status arka_name_check_database(arka_slice name, arka_error *err)
         return arka_fail(err, ARKA_INPUT, "database name is empty");
     if (name.len > MAX_DATABASE)
         return refuse(err, "database", name, "is longer than 64 bytes");
-    if (!is_alnum((unsigned char) name.data[0]))
+    if (!is_alnum((unsigned char)name.data[0]))
         return refuse(err, "database", name, "must begin with a letter or a digit");
     for (size_t i = 0; i < name.len; i++)
-        if (!is_alnum((unsigned char) name.data[i]) && name.data[i] != '_' && name.data[i] != '-')
-            return refuse(err, "database", name,
-                          "may hold only letters, digits, '_' and '-'");
+        if (!is_alnum((unsigned char)name.data[i]) && name.data[i] != '_' && name.data[i] != '-')
+            return refuse(err, "database", name, "may hold only letters, digits, '_' and '-'");
     for (size_t i = 0; i < sizeof RESERVED / sizeof *RESERVED; i++)
         if (name.len == strlen(RESERVED[i]) && strncasecmp(name.data, RESERVED[i], name.len) == 0)
             return refuse(err, "database", name, "is reserved");
@@ -51,7 +48,7 @@ arka_status arka_name_check_measurement(arka_slice name, arka_error *err)
         return refuse(err, "measurement", name, "is longer than 128 bytes");
     bool only_digits_and_dots = true;
     for (size_t i = 0; i < name.len; i++) {
-        unsigned char c = (unsigned char) name.data[i];
+        unsigned char c = (unsigned char)name.data[i];
         bool word = is_alnum(c) || c == '_' || c >= 0x80;
         if (!word && (i == 0 || (c != '.' && c != '-')))
             return refuse(err, "measurement", name,
