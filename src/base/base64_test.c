@@ -5,8 +5,13 @@
 TEST(the_specifications_own_examples)
 {
     static const char *const examples[][2] = {
-        {"", ""},         {"f", "Zg=="},        {"fo", "Zm8="},         {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
         {"\xff\xfe\xfd\xfb\xef\xbe", "//79++++"},
     };
     for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {

@@ -28,12 +28,12 @@ typedef struct arka_error {
     char msg[512]; /* a whole sentence, valid UTF-8 as far as its parts were */
 } arka_error;
 
-#define ARKA_MUST_USE __attribute__((warn_unused_result))
+#define ARKA_MUST_USE     __attribute__((warn_unused_result))
 #define ARKA_PRINTF(f, a) __attribute__((format(printf, f, a)))
-#define ARKA_LIKELY(x) __builtin_expect(!!(x), 1)
-#define ARKA_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define ARKA_LIKELY(x)    __builtin_expect(!!(x), 1)
+#define ARKA_UNLIKELY(x)  __builtin_expect(!!(x), 0)
 
-/** Write `err` (may be NULL) unless it is set already; returns `code` so that it can end a function. */
+/** Write `err` (may be NULL) unless it is set already; returns `code`, to end a function with. */
 #define arka_fail(err, code, ...)                                                                  \
     arka_failed((code), arka_fail_at((err), (code), 0, __FILE__, __LINE__, __VA_ARGS__))
 /** The same with an errno kept beside the sentence; appends ": <strerror>". */
@@ -42,7 +42,7 @@ typedef struct arka_error {
 /* So that the compiler sees which status a failure has, and that it is not ARKA_OK. */
 static inline arka_status arka_failed(arka_status code, arka_status said)
 {
-    (void) said;
+    (void)said;
     return code;
 }
 arka_status arka_fail_at(arka_error *err, arka_status code, int sys, const char *file, int line,
@@ -73,10 +73,10 @@ const char *arka_status_name(arka_status code);
 #define ARKA_CHECK(cond, ...)                                                                      \
     do {                                                                                           \
         if (ARKA_UNLIKELY(!(cond)))                                                                \
-            arka_panic(__FILE__, __LINE__, #cond, " " __VA_ARGS__);                                 \
+            arka_panic(__FILE__, __LINE__, #cond, " " __VA_ARGS__);                                \
     } while (0)
 #ifdef NDEBUG
-#define ARKA_DCHECK(cond) ((void) 0)
+#define ARKA_DCHECK(cond) ((void)0)
 #else
 #define ARKA_DCHECK(cond) ARKA_CHECK(cond)
 #endif
@@ -87,7 +87,7 @@ _Noreturn void arka_panic(const char *file, int line, const char *cond, const ch
  * ARKA_AUTO(type) name = NULL; calls type_cleanup(&name) at scope exit.
  * A folder that owns `type` defines it with ARKA_CLEANUP(type, free_function).
  */
-#define ARKA_AUTO(type) __attribute__((cleanup(type##_cleanup))) type *
+#define ARKA_AUTO(type)       __attribute__((cleanup(type##_cleanup))) type *
 #define ARKA_AUTO_VALUE(type) __attribute__((cleanup(type##_fini))) type
 #define ARKA_CLEANUP(type, drop)                                                                   \
     static inline void type##_cleanup(type **owned)                                                \

@@ -181,9 +181,9 @@ static int serve(const arka_settings *settings, const arka_log *log)
 }
 
 /*
- * glibc gives blocks above 128 KiB back to the system with every free, and trims its heaps as eagerly: a
- * request of many columns then spends more on page faults than on its lines (lineproto_bench, the
- * body where every line is its own series: 303 MB/s, and 531 with these).
+ * glibc gives blocks above 128 KiB back to the system with every free, and trims its heaps as
+ * eagerly: a request of many columns then spends more on page faults than on its lines
+ * (lineproto_bench, the body where every line is its own series: 303 MB/s, and 531 with these).
  */
 static void keep_memory(void)
 {

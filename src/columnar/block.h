@@ -64,7 +64,8 @@ void arka_block_retype(arka_block *block, int column, arka_type type);
 
 /**
  * Ends the mutable life. Without a column "time" one is added with now_us in each row. Takes
- * `block` whatever happens. ARKA_INPUT when "time" is no TIMESTAMPTZ or holds a null (names the row).
+ * `block` whatever happens. ARKA_INPUT when "time" is no TIMESTAMPTZ or holds a null (with
+ * its row).
  */
 ARKA_MUST_USE arka_status arka_block_seal(arka_block *take_block, int64_t now_us, arka_batch **out,
                                           arka_error *err);

@@ -52,8 +52,8 @@ typedef struct arka_parquet_stats {
  *           that holds field f, or -1: all null there. A BIGINT column may stand for a DOUBLE field
  *           (cast on the way), else types are equal.
  * sink      called with a few bytes to some megabytes, in the order of the file.
- * Errors    whatever the sink says; ARKA_NOMEM; ARKA_LIMIT: a text of 1 GiB or more. The file is then
- *           unusable.
+ * Errors    whatever the sink says; ARKA_NOMEM; ARKA_LIMIT: a text of 1 GiB or more. After one the
+ *           file is unusable.
  */
 ARKA_MUST_USE arka_status arka_parquet_write(const arka_parquet_field *fields, int n_fields,
                                              arka_batch *const *batches, size_t n_batches,

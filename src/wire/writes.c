@@ -18,9 +18,9 @@ static void make_sample(char out[ARKA_REJECT_SAMPLE], const unsigned char *bytes
     for (size_t i = 0; i < n && at + 5 < ARKA_REJECT_SAMPLE; i++) {
         unsigned char c = bytes[i];
         if (c >= 0x20 && c < 0x7f && c != '\\')
-            out[at++] = (char) c;
+            out[at++] = (char)c;
         else
-            at += (size_t) snprintf(out + at, ARKA_REJECT_SAMPLE - at, "\\x%02x", c);
+            at += (size_t)snprintf(out + at, ARKA_REJECT_SAMPLE - at, "\\x%02x", c);
     }
     out[at] = 0;
 }

@@ -18,10 +18,11 @@ typedef struct arka_write {
 } arka_write;
 
 typedef struct arka_reject {
-    int64_t place;          /* MessagePack: index of the member, from 0. Line protocol: line, from 1 */
-    arka_slice measurement; /* as far as it was understood; empty if not */
-    const char *reason;     /* a sentence; both in the arena */
-    char sample[ARKA_REJECT_SAMPLE]; /* first bytes of what was refused, made printable, NUL-terminated */
+    int64_t place; /* MessagePack: index of the member, from 0. Line protocol: line, from 1 */
+    arka_slice measurement;          /* as far as it was understood; empty if not */
+    const char *reason;              /* a sentence; both in the arena */
+    char sample[ARKA_REJECT_SAMPLE]; /* first bytes of what was refused, made printable,
+                                        NUL-terminated */
 } arka_reject;
 
 typedef struct arka_writes {
@@ -37,7 +38,8 @@ typedef struct arka_writes {
 enum { ARKA_WRITES_MAX_REJECTS = 100 };
 
 void arka_writes_fini(arka_writes *writes);
-/** Record a refusal; `reason` and `measurement` are copied. Out of memory only loses the record, never the count. */
+/** Record a refusal; `reason` and `measurement` are copied. Out of memory only loses the record,
+ * never the count. */
 void arka_writes_reject(arka_writes *writes, int64_t place, arka_slice measurement,
                         const char *reason, const void *sample, size_t sample_len);
 
