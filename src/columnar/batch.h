@@ -89,7 +89,10 @@ ARKA_MUST_USE arka_status arka_batch_cast(const arka_batch *batch, const arka_ty
 
 /** Are two names the same column to SQL? ASCII letters compare without case, as DuckDB does. */
 bool arka_name_eq(arka_slice a, arka_slice b);
-/** Into out[0..name.len): names that are the same to SQL become the same bytes. */
+/**
+ * Into out[0..name.len), which may be the name's own place: names that are the same to SQL become
+ * the same bytes.
+ */
 void arka_name_fold(arka_slice name, char *out);
 /**
  * May a column be called that? 1 to 255 bytes of UTF-8 without NUL, CR or LF; else ARKA_INPUT.

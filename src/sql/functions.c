@@ -1,5 +1,7 @@
 #include "sql/functions.h"
 
+#include "columnar/batch.h"
+
 enum { MAX_NAME = 64 };
 
 static const char *const ALLOWED[] = {
@@ -18,9 +20,7 @@ static bool to_lower(arka_slice name, char *lower)
 {
     if (name.len >= MAX_NAME)
         return false;
-    for (size_t i = 0; i < name.len; i++)
-        lower[i] =
-            name.data[i] >= 'A' && name.data[i] <= 'Z' ? (char)(name.data[i] | 32) : name.data[i];
+    arka_name_fold(name, lower);
     lower[name.len] = 0;
     return true;
 }

@@ -147,10 +147,11 @@ static arka_instance *left_locked(arka_sql *sql, arka_instance *i)
 
 /* ---- the pool ---- */
 
-static void hand_out_locked(arka_instance *i, arka_mono deadline, arka_session **out)
-    ARKA_REQUIRES(i->sql->lock);
-static void hand_out_locked(arka_instance *i, arka_mono deadline, arka_session **out)
+static void hand_out_locked(arka_sql *sql, arka_mono deadline, arka_session **out)
+    ARKA_REQUIRES(sql->lock);
+static void hand_out_locked(arka_sql *sql, arka_mono deadline, arka_session **out)
 {
+    arka_instance *i = sql->instance;
     arka_session *s = &i->sessions[i->idle[--i->n_idle]];
     arka_mutex_lock(&s->lock);
     s->busy = true;
@@ -158,7 +159,7 @@ static void hand_out_locked(arka_instance *i, arka_mono deadline, arka_session *
     s->deadline = deadline;
     arka_mutex_unlock(&s->lock);
     if (deadline.ns != 0)
-        arka_cond_signal(&i->sql->wake);
+        arka_cond_signal(&sql->wake);
     *out = s;
 }
 
@@ -171,7 +172,7 @@ arka_status arka_session_take(arka_sql *sql, arka_mono deadline, arka_session **
     if (sql->instance->broken)
         status = replace_locked(sql, &unused, err);
     if (status == ARKA_OK && sql->instance->n_idle > 0)
-        hand_out_locked(sql->instance, deadline, out);
+        hand_out_locked(sql, deadline, out);
     else if (status == ARKA_OK)
         status = arka_fail(err, ARKA_BUSY, "all %d SQL sessions are taken",
                            sql->instance->n_sessions - 1);

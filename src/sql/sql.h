@@ -40,17 +40,17 @@ typedef enum arka_format {
 } arka_format;
 
 typedef struct arka_encode_options {
-    bool arrow_dictionary;            /* text columns dictionary-encoded */
+    bool arrow_dictionary; /* text columns dictionary-encoded */
     enum { ARKA_ARROW_PLAIN, ARKA_ARROW_ZSTD, ARKA_ARROW_LZ4 } arrow_compression;
 } arka_encode_options;
 
 typedef struct arka_query_options {
-    arka_slice text;         /* one statement, a trailing ';' is fine */
-    arka_slice database;     /* for unqualified names; empty = "default" */
-    bool scoped;             /* the client named `database`: other qualifiers are refused */
+    arka_slice text;     /* one statement, a trailing ';' is fine */
+    arka_slice database; /* for unqualified names; empty = "default" */
+    bool scoped;         /* the client named `database`: other qualifiers are refused */
     arka_format format;
     arka_encode_options encode;
-    arka_mono deadline;      /* ns = 0: none */
+    arka_mono deadline; /* ns = 0: none */
     /**
      * Called, before anything runs, with the query that other threads may cancel from then
      * on; and with NULL before start or estimate frees it. NULL: nobody wants to know.
@@ -67,7 +67,8 @@ typedef struct arka_query_options {
  */
 ARKA_MUST_USE arka_status arka_query_start(arka_sql *sql, const arka_query_options *options,
                                            arka_query **out, arka_error *err);
-/** Stops it if it runs, gives its session back. NULL is fine. Not while another thread is in next. */
+/** Stops it if it runs, gives its session back. NULL is fine. Not while another thread is in next.
+ */
 void arka_query_free(arka_query *query);
 ARKA_CLEANUP(arka_query, arka_query_free)
 

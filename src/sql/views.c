@@ -140,9 +140,7 @@ static arka_slice make_key(char *key, arka_slice database, arka_slice table)
         key[n++] = '/';
     for (size_t i = 0; i < table.len && n < KEY_BYTES; i++)
         key[n++] = table.data[i];
-    for (size_t i = 0; i < n; i++)
-        if (key[i] >= 'A' && key[i] <= 'Z')
-            key[i] |= 32;
+    arka_name_fold((arka_slice){key, n}, key);
     return (arka_slice){key, n};
 }
 
