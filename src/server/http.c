@@ -48,6 +48,8 @@ typedef struct connection {
     int64_t charged;  /* body.cap, as counted in http->body_bytes */
     bool discard;     /* the answer stands: what comes of the body is dropped */
     bool handled;     /* the handler has run */
+    bool watched;     /* `ticket` is in use, until the body is there */
+    arka_ticket ticket;
 } connection;
 
 /* ---- the life of a request ---- */
@@ -73,10 +75,24 @@ static void count_out(arka_http *http)
     }
 }
 
+static void watch_body(connection *c)
+{
+    arka_running_enter_receiving(c->http->server->running, &c->ticket, c->request.fd);
+    c->watched = true;
+}
+
+static void unwatch_body(connection *c)
+{
+    if (c->watched)
+        arka_running_leave(c->http->server->running, &c->ticket);
+    c->watched = false;
+}
+
 static void finish_request(connection *c)
 {
     arka_request *r = &c->request;
     const arka_log *log = r->server->log;
+    unwatch_body(c);
     if (r->answer.status >= 500)
         arka_count(&r->server->counters.requests_failed, 1);
     if (arka_log_wants(log, ARKA_DEBUG))
@@ -199,6 +215,8 @@ static enum MHD_Result refuse_body(connection *c)
 static enum MHD_Result begin(connection *c, struct MHD_Connection *mhd, const char *method)
 {
     start_request(c, mhd, method);
+    if (c->body_len != 0)
+        watch_body(c);
     return c->body_len > c->http->max_body ? refuse_body(c) : MHD_YES;
 }
 
@@ -308,6 +326,7 @@ static enum MHD_Result hand_over(connection *c)
 static enum MHD_Result end_of_body(connection *c)
 {
     arka_request *r = &c->request;
+    unwatch_body(c);
     if (c->phase == DRAINING)
         return MHD_NO;
     if (c->discard || c->handled)

@@ -1,14 +1,15 @@
 #include "server/running.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "os/thread.h"
 
 enum { LOOK_EVERY_MS = 200, MAX_LOOKED_AT = 512 };
 
 struct arka_running {
-    arka_mutex lock; /* ranks below the locks that arka_query_cancel takes */
-    arka_cond wake;
+    arka_mutex lock;    /* ranks below the locks that arka_query_cancel takes */
+    arka_cond wake;     /* it is time to stop */
     arka_ticket *first; /* lock */
     int n;              /* lock */
     bool stop;          /* lock */
@@ -36,9 +37,14 @@ static void look_at_clients_locked(arka_running *r)
     }
     if (n == 0 || poll(fds, n, 0) <= 0)
         return;
-    for (nfds_t i = 0; i < n; i++)
-        if (fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
+    for (nfds_t i = 0; i < n; i++) {
+        if (!(fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR)))
+            continue;
+        if (tickets[i]->receiving)
+            shutdown(fds[i].fd, SHUT_RD); /* what was sent can still be read; epoll tells anew */
+        else
             cancel_locked(tickets[i]);
+    }
 }
 
 static void watch_clients(void *context)
@@ -46,8 +52,8 @@ static void watch_clients(void *context)
     arka_running *r = context;
     arka_mutex_lock(&r->lock);
     while (!r->stop) {
-        arka_cond_wait(&r->wake, &r->lock,
-                       arka_mono_after_ms(r->n > 0 ? LOOK_EVERY_MS : 3600 * 1000));
+        /* not woken by enter: that would cost every request a system call */
+        arka_cond_wait(&r->wake, &r->lock, arka_mono_after_ms(LOOK_EVERY_MS));
         look_at_clients_locked(r);
     }
     arka_mutex_unlock(&r->lock);
@@ -85,17 +91,27 @@ void arka_running_free(arka_running *running)
     arka_free(running);
 }
 
-void arka_running_enter(arka_running *running, arka_ticket *ticket, int fd)
+static void enter(arka_running *running, arka_ticket *ticket)
 {
-    *ticket = (arka_ticket){.fd = fd};
     arka_mutex_lock(&running->lock);
     ticket->next = running->first;
     if (running->first != NULL)
         running->first->previous = ticket;
     running->first = ticket;
-    if (running->n++ == 0)
-        arka_cond_signal(&running->wake);
+    running->n++;
     arka_mutex_unlock(&running->lock);
+}
+
+void arka_running_enter(arka_running *running, arka_ticket *ticket, int fd)
+{
+    *ticket = (arka_ticket){.fd = fd};
+    enter(running, ticket);
+}
+
+void arka_running_enter_receiving(arka_running *running, arka_ticket *ticket, int fd)
+{
+    *ticket = (arka_ticket){.fd = fd, .receiving = true};
+    enter(running, ticket);
 }
 
 void arka_running_leave(arka_running *running, arka_ticket *ticket)
@@ -138,7 +154,8 @@ void arka_running_cancel_all(arka_running *running)
 {
     arka_mutex_lock(&running->lock);
     for (arka_ticket *t = running->first; t != NULL; t = t->next)
-        cancel_locked(t);
+        if (!t->receiving)
+            cancel_locked(t);
     arka_mutex_unlock(&running->lock);
 }
 

@@ -1,9 +1,11 @@
 /**
- * The queries that run: cancelled when their client is gone, or when the server has waited long
- * enough. A thread looks at the sockets of waiting clients a few times a second, because the HTTP
- * library does not look at suspended connections. Any thread.
+ * Requests whose client may go away unseen. A thread looks at their sockets a few times a second,
+ * because the HTTP library does not: not at suspended connections, and not again at one whose end
+ * came together with its last bytes. Any thread.
  *
- * A client that closes only its sending side counts as gone.
+ * A query whose client is gone is cancelled; a client that closes only its sending side counts as
+ * gone. A body that will not be completed wakes its connection, which then sees the end. The
+ * queries are also cancelled when a stop has waited long enough.
  */
 #ifndef ARKA_SERVER_RUNNING_H
 #define ARKA_SERVER_RUNNING_H
@@ -12,12 +14,13 @@
 
 typedef struct arka_running arka_running;
 
-/** One running query; caller's memory, zero-initialised, alive from enter to leave. */
+/** One such request; caller's memory, alive from enter to leave. */
 typedef struct arka_ticket {
     /* private to running.c */
     struct arka_ticket *next, *previous;
     arka_query *query;
     int fd; /* to look at, or -1 */
+    bool receiving;
     bool cancelled;
 } arka_ticket;
 
@@ -25,8 +28,10 @@ ARKA_MUST_USE arka_status arka_running_new(arka_running **out, arka_error *err);
 /** Nothing may be running. NULL is fine. */
 void arka_running_free(arka_running *running);
 
-/** `fd`: the client's socket, watched from now on. */
+/** A query; `fd`: the client's socket, watched from now on. */
 void arka_running_enter(arka_running *running, arka_ticket *ticket, int fd);
+/** A request whose body is coming. */
+void arka_running_enter_receiving(arka_running *running, arka_ticket *ticket, int fd);
 void arka_running_leave(arka_running *running, arka_ticket *ticket);
 /** The query there is to cancel (NULL: not any more); cancelled at once if its ticket was. */
 void arka_running_set_query(arka_running *running, arka_ticket *ticket, arka_query *query);
