@@ -409,6 +409,14 @@ TEST(functions_with_effects_are_refused_wherever_they_stand)
             check_refused(text, ARKA_FORBIDDEN, "is not allowed");
         }
     check_refused("SELECT sum(x) EXPORT_STATE FROM t", ARKA_FORBIDDEN, "EXPORT_STATE");
+    check_refused("SELECT lag(x, -9223372036854775808) OVER () FROM t", ARKA_FORBIDDEN,
+                  "an offset");
+    check_refused("SELECT lead(x, -9223372036854775807 - 1) OVER () FROM t", ARKA_FORBIDDEN,
+                  "an offset");
+    check_refused("SELECT lag(1, (SELECT -9223372036854775808)) OVER ()", ARKA_FORBIDDEN,
+                  "an offset");
+    check_refused("SELECT reservoir_quantile(x, 0.5, 2147483647) FROM t", ARKA_FORBIDDEN,
+                  "function reservoir_quantile");
     check_refused("SELECT no_such_function(1)", ARKA_INPUT, "does not exist, or may not be called");
     check_refused("SELECT query('SELECT 1')", ARKA_INPUT, "does not exist, or may not be called");
     check_refused("SELECT read_text('x')", ARKA_INPUT, "does not exist, or may not be called");
@@ -422,6 +430,7 @@ TEST(what_clients_send_is_allowed)
         "SELECT time_bucket(INTERVAL '10 seconds', time), time_bucket('1 hour', time) FROM c",
         "SELECT date_trunc('hour', time), extract(hour FROM time), epoch(time), epoch_ms(time) "
         "FROM c",
+        "SELECT lag(v, 3) OVER (), lead(v, -2, 0.5) OVER (), lag(v, n + 1) OVER () FROM c",
         "SELECT LAG(v) OVER (ORDER BY time), GREATEST(1, 2), AVG(v) OVER (ORDER BY time ROWS "
         "BETWEEN "
         "5 PRECEDING AND CURRENT ROW) FROM c",

@@ -79,6 +79,28 @@ TEST(a_late_query_of_a_broken_instance_is_stopped)
     close_service();
 }
 
+/* As after an internal error: here by an aborted transaction, which refuses everything too. */
+TEST(a_session_that_no_longer_answers_breaks_its_instance)
+{
+    arka_error err = {0};
+    open_service_with("silent", (arka_sql_options){.threads = 1, .max_sessions = 1});
+    put("default", "t", "time:t v:i", "1 1");
+    const arka_instance *first = sql->instance;
+    const arka_session *s = &first->sessions[0];
+    duckdb_result result;
+    assert_int_equal(duckdb_query(s->connection, "BEGIN TRANSACTION", &result), DuckDBSuccess);
+    duckdb_destroy_result(&result);
+    assert_int_equal(duckdb_query(s->connection, "SELECT error('x')", &result), DuckDBError);
+    duckdb_destroy_result(&result); /* "current transaction is aborted" from now on */
+    arka_query_options options = {.text = ARKA_SLICE("SELECT v FROM t"), .format = ARKA_FORMAT_CSV};
+    arka_query *q;
+    arka_status status = arka_query_start(sql, &options, &q, &err);
+    assert_int_equal(status, ARKA_INTERNAL);
+    check_rows("SELECT v FROM t", "1");
+    assert_ptr_not_equal(sql->instance, first);
+    close_service();
+}
+
 TEST(a_doubt_alone_breaks_nothing)
 {
     arka_error err = {0};

@@ -102,21 +102,30 @@ static void tell_start(const arka_query *q, const arka_query_options *options, a
         options->on_start(options->on_start_context, told);
 }
 
+static arka_status run_text(arka_query *q, const arka_query_options *options, bool count,
+                            arka_error *err)
+{
+    arka_session *s = q->session;
+    arka_slice database = options->database.len > 0 ? options->database : ARKA_SLICE("default");
+    ARKA_TRY(arka_session_check(s, err));
+    ARKA_TRY(arka_cache_inspect(s->sql->cache, &s->parser, options->text, &q->inspection, err));
+    ARKA_TRY(choose_text(q, database, options->scoped, count, err));
+    ARKA_TRY(arka_resolve(s, q->inspection, database, options->scoped, err));
+    bool plain = !count && q->inspection->statement == ARKA_STATEMENT_SELECT;
+    return arka_run_start(&q->run, s, &q->text, plain ? q->inspection : NULL, err);
+}
+
 /* A session, inspected and resolved, running. `q` is free'd by the caller whatever happens. */
 static arka_status begin(arka_query *q, arka_sql *sql, const arka_query_options *options,
                          bool count, arka_error *err)
 {
-    arka_slice database = options->database.len > 0 ? options->database : ARKA_SLICE("default");
     q->started = arka_mono_now();
     ARKA_TRY(arka_session_take(sql, options->deadline, &q->session, err));
     tell_start(q, options, q);
-    ARKA_TRY(arka_session_check(q->session, err));
-    ARKA_TRY(
-        arka_cache_inspect(sql->cache, &q->session->parser, options->text, &q->inspection, err));
-    ARKA_TRY(choose_text(q, database, options->scoped, count, err));
-    ARKA_TRY(arka_resolve(q->session, q->inspection, database, options->scoped, err));
-    bool plain = !count && q->inspection->statement == ARKA_STATEMENT_SELECT;
-    return arka_run_start(&q->run, q->session, &q->text, plain ? q->inspection : NULL, err);
+    arka_status status = run_text(q, options, count, err);
+    if (status == ARKA_INTERNAL)
+        arka_session_doubt(q->session);
+    return status;
 }
 
 /* ---- the answer ---- */

@@ -216,6 +216,38 @@ static arka_status walk_node(walk *w, const arka_tree *t, const scope *names)
 
 /* ---- expressions ---- */
 
+static bool names_a_column(const arka_tree *t)
+{
+    if (arka_tree_is(t, "class", "COLUMN_REF"))
+        return true;
+    for (const arka_tree *c = t->child; c != NULL; c = c->next)
+        if (names_a_column(c))
+            return true;
+    return false;
+}
+
+static bool is_small_constant(const arka_tree *t)
+{
+    const arka_tree *argument = arka_tree_first(t, "children");
+    if (arka_tree_is(t, "function_name", "-") && argument != NULL && argument->next == NULL)
+        return is_small_constant(argument);
+    int64_t v = arka_tree_i64(arka_tree_get(t, "value"), "value", INT64_MIN);
+    return arka_tree_is(t, "class", "CONSTANT") && v >= INT32_MIN && v <= INT32_MAX;
+}
+
+/*
+ * lag(x, -9223372036854775808) OVER () ends the process in DuckDB 1.5.6: it negates a constant
+ * offset. Offsets that depend on the row take another way there.
+ */
+static arka_status check_window_offset(walk *w, const arka_tree *t)
+{
+    const arka_tree *offset = arka_tree_get(t, "offset_expr");
+    if (offset == NULL || names_a_column(offset) || is_small_constant(offset))
+        return ARKA_OK;
+    return refuse(w, offset, "an offset that is neither a small integer nor a column's",
+                  (arka_slice){"", 0});
+}
+
 static arka_status check_expression(walk *w, const arka_tree *t, arka_slice class)
 {
     static const char *const CLASSES[] = {
@@ -228,6 +260,8 @@ static arka_status check_expression(walk *w, const arka_tree *t, arka_slice clas
     if (!window && !arka_slice_eq(class, ARKA_SLICE("FUNCTION")))
         return ARKA_OK;
     arka_slice name = arka_tree_text(t, "function_name");
+    if (window)
+        ARKA_TRY(check_window_offset(w, t));
     if (arka_tree_true(t, "export_state"))
         return refuse(w, t, "EXPORT_STATE", (arka_slice){"", 0});
     if (arka_function_allowed(name))
