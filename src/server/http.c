@@ -117,6 +117,13 @@ static void *on_target(void *context, const char *uri, struct MHD_Connection *co
         return NULL;
     arka_buf_clear(&c->target);
     arka_buf_text(&c->target, uri);
+    /*
+     * Parameters are read by us. The library would list them too, in the connection's own memory,
+     * and 0.9.75 hangs when they do not fit: so it gets to see none of them.
+     */
+    char *mark = strchr(uri, '?');
+    if (mark != NULL && mark[1] != 0)
+        mark[1] = 0;
     return c;
 }
 
