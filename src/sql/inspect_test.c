@@ -415,6 +415,9 @@ TEST(functions_with_effects_are_refused_wherever_they_stand)
                   "an offset");
     check_refused("SELECT lag(1, (SELECT -9223372036854775808)) OVER ()", ARKA_FORBIDDEN,
                   "an offset");
+    check_refused("SELECT ntile(2 ORDER BY y) OVER (ORDER BY y) FROM t", ARKA_FORBIDDEN,
+                  "ORDER BY inside of ntile");
+    arka_inspection_unref(inspect("SELECT string_agg(h, ',' ORDER BY v) OVER (ORDER BY v) FROM t"));
     check_refused("SELECT reservoir_quantile(x, 0.5, 2147483647) FROM t", ARKA_FORBIDDEN,
                   "function reservoir_quantile");
     check_refused("SELECT no_such_function(1)", ARKA_INPUT, "does not exist, or may not be called");

@@ -236,16 +236,19 @@ static bool is_small_constant(const arka_tree *t)
 }
 
 /*
- * lag(x, -9223372036854775808) OVER () ends the process in DuckDB 1.5.6: it negates a constant
- * offset. Offsets that depend on the row take another way there.
+ * Two ways to end the process in DuckDB 1.5.6: lag(x, -9223372036854775808) OVER () negates a
+ * constant offset (offsets that depend on the row take another way there), and ntile(2 ORDER BY y)
+ * divides by the size of an empty frame.
  */
-static arka_status check_window_offset(walk *w, const arka_tree *t)
+static arka_status check_window(walk *w, const arka_tree *t)
 {
     const arka_tree *offset = arka_tree_get(t, "offset_expr");
-    if (offset == NULL || names_a_column(offset) || is_small_constant(offset))
-        return ARKA_OK;
-    return refuse(w, offset, "an offset that is neither a small integer nor a column's",
-                  (arka_slice){"", 0});
+    if (offset != NULL && !names_a_column(offset) && !is_small_constant(offset))
+        return refuse(w, offset, "an offset that is neither a small integer nor a column's",
+                      (arka_slice){"", 0});
+    if (arka_tree_get(t, "arg_orders") != NULL && !arka_tree_is(t, "type", "WINDOW_AGGREGATE"))
+        return refuse(w, t, "ORDER BY inside of ", arka_tree_text(t, "function_name"));
+    return ARKA_OK;
 }
 
 static arka_status check_expression(walk *w, const arka_tree *t, arka_slice class)
@@ -261,7 +264,7 @@ static arka_status check_expression(walk *w, const arka_tree *t, arka_slice clas
         return ARKA_OK;
     arka_slice name = arka_tree_text(t, "function_name");
     if (window)
-        ARKA_TRY(check_window_offset(w, t));
+        ARKA_TRY(check_window(w, t));
     if (arka_tree_true(t, "export_state"))
         return refuse(w, t, "EXPORT_STATE", (arka_slice){"", 0});
     if (arka_function_allowed(name))
