@@ -1,6 +1,6 @@
 /**
  * A disk that fails: arka_os with one call, or all from it on, going wrong. One script at a time;
- * any thread may run into it.
+ * any thread may run into it. Syncs can fail, but do nothing: no test here takes the power away.
  *
  *     kit_os_fail((kit_os_fault){.n = 3, .error = EIO});     the third call from now on
  *     run(&kit_os);
@@ -36,6 +36,8 @@ typedef struct kit_os_fault {
     int error;     /* errno; 0: writes are cut short, the others work */
     bool for_good; /* and all after it */
     bool done;     /* the call does its work, and says that it failed */
+    void (*at)(
+        void); /* is called before the n-th, which then goes well: a place to look at things */
 } kit_os_fault;
 
 static kit_os_fault kit_os_script;
@@ -65,9 +67,12 @@ static inline bool kit_os_strikes(kit_os_call call)
             return false;
     while (!atomic_compare_exchange_weak(&kit_os_left, &left,
                                          left == 1 && kit_os_script.for_good ? 1 : left - 1));
-    if (left == 1)
-        atomic_store(&kit_os_hit, true);
-    return left == 1;
+    if (left != 1)
+        return false;
+    atomic_store(&kit_os_hit, true);
+    if (kit_os_script.at != NULL)
+        kit_os_script.at();
+    return kit_os_script.at == NULL;
 }
 
 /* What the call answers when it is struck; `work` is done first if the script says so. */
@@ -119,14 +124,19 @@ static ssize_t kit_os_pwritev(int fd, const struct iovec *parts, int n_parts, of
     return -1;
 }
 
+static int kit_os_no_sync(int fd)
+{
+    return fd >= 0 ? 0 : -1;
+}
+
 static int kit_os_fdatasync(int fd)
 {
-    KIT_OS_RESULT(KIT_FDATASYNC, fdatasync(fd));
+    KIT_OS_RESULT(KIT_FDATASYNC, kit_os_no_sync(fd));
 }
 
 static int kit_os_fsync(int fd)
 {
-    KIT_OS_RESULT(KIT_FSYNC, fsync(fd));
+    KIT_OS_RESULT(KIT_FSYNC, kit_os_no_sync(fd));
 }
 
 static int kit_os_rename(const char *from, const char *to)
@@ -151,7 +161,7 @@ static int kit_os_rmdir(const char *path)
 
 static int kit_os_syncfs(int fd)
 {
-    KIT_OS_RESULT(KIT_SYNCFS, syncfs(fd));
+    KIT_OS_RESULT(KIT_SYNCFS, kit_os_no_sync(fd));
 }
 
 static const arka_os kit_os = {

@@ -16,6 +16,7 @@ typedef enum kit_vfs_call { KIT_VFS_WRITE = 1, KIT_VFS_SYNC = 2, KIT_VFS_READ = 
 static atomic_long kit_vfs_left; /* 0: nothing fails */
 static atomic_int kit_vfs_calls;
 static atomic_bool kit_vfs_for_good, kit_vfs_hit;
+static void (*kit_vfs_look)(void);
 
 /** The n-th of these calls (kit_vfs_call, added up) from now on fails, and all after it if
  * for_good.
@@ -36,6 +37,14 @@ static inline bool kit_vfs_failed(void)
     return atomic_load(&kit_vfs_hit);
 }
 
+/** `look` is called before the n-th of these calls, which then goes well. */
+static inline void kit_vfs_look_at(long n, int calls, void (*look)(void))
+{
+    kit_vfs_fail(0, 0, false);
+    kit_vfs_look = look;
+    kit_vfs_fail(n, calls, false);
+}
+
 static inline bool kit_vfs_strikes(kit_vfs_call call)
 {
     long left = atomic_load(&kit_vfs_left);
@@ -44,9 +53,14 @@ static inline bool kit_vfs_strikes(kit_vfs_call call)
             return false;
     while (!atomic_compare_exchange_weak(
         &kit_vfs_left, &left, left == 1 && atomic_load(&kit_vfs_for_good) ? 1 : left - 1));
-    if (left == 1)
-        atomic_store(&kit_vfs_hit, true);
-    return left == 1;
+    if (left != 1)
+        return false;
+    atomic_store(&kit_vfs_hit, true);
+    void (*look)(void) = kit_vfs_look;
+    kit_vfs_look = NULL;
+    if (look != NULL)
+        look();
+    return look == NULL;
 }
 
 /* The real file stands behind ours in the memory that SQLite gives. */
@@ -83,12 +97,13 @@ static int kit_vfs_truncate(sqlite3_file *f, sqlite3_int64 n)
     return kit_vfs_real(f)->pMethods->xTruncate(kit_vfs_real(f), n);
 }
 
-/* What was written before is on the disk all the same, as after a power loss it may be. */
+/* Does nothing, but can fail: what was written stands in the file all the same. */
 static int kit_vfs_sync(sqlite3_file *f, int flags)
 {
     if (kit_vfs_strikes(KIT_VFS_SYNC))
         return SQLITE_IOERR_FSYNC;
-    return kit_vfs_real(f)->pMethods->xSync(kit_vfs_real(f), flags);
+    (void)f, (void)flags;
+    return SQLITE_OK;
 }
 
 static int kit_vfs_size(sqlite3_file *f, sqlite3_int64 *n)

@@ -44,12 +44,19 @@ char *__wrap_arka_strndup(const char *text, size_t n);
 char *__wrap_arka_strdup(const char *text);
 
 static atomic_long allocations_left; /* 0: nothing fails */
-static atomic_bool fail_for_good;
+static atomic_bool fail_for_good, has_failed;
 
 void kit_fail_allocation(long n, bool for_good)
 {
     atomic_store(&fail_for_good, for_good);
+    if (n > 0)
+        atomic_store(&has_failed, false);
     atomic_store(&allocations_left, n);
+}
+
+bool kit_allocation_failed(void)
+{
+    return atomic_load(&has_failed);
 }
 
 static bool allocation_fails(void)
@@ -60,6 +67,8 @@ static bool allocation_fails(void)
             return false;
         next = left == 1 && atomic_load(&fail_for_good) ? 1 : left - 1;
     } while (!atomic_compare_exchange_weak(&allocations_left, &left, next));
+    if (left == 1)
+        atomic_store(&has_failed, true);
     return left == 1;
 }
 

@@ -31,7 +31,8 @@ void kit_register(const char *name, void (*run)(void **state));
     }                                                                                              \
     static void name(void **kit_state __attribute__((unused)))
 
-/** The call must succeed; prints the error's sentence if it does not. Needs `arka_error err` in scope. */
+/** The call must succeed; prints the error's sentence if it does not. Needs `arka_error err` in
+ * scope. */
 #define ASSERT_OK(call)                                                                            \
     do {                                                                                           \
         if ((call) != ARKA_OK)                                                                     \
@@ -58,6 +59,8 @@ uint64_t kit_random(void);
  * A sweep over n = 1, 2, 3 … ends with the first n at which the operation succeeds. 0: none fails.
  */
 void kit_fail_allocation(long n, bool for_good);
+/** Has an allocation failed since the last kit_fail_allocation with an n? */
+bool kit_allocation_failed(void);
 
 /** A directory of this test process, emptied and removed at exit. */
 const char *kit_tmpdir(void);

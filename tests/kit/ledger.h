@@ -21,9 +21,10 @@ static inline uint32_t ledger_flavour(int64_t id)
     return (uint32_t)(x >> 40);
 }
 
+/* Over six hours, in no order. */
 static inline int64_t ledger_time(int64_t id)
 {
-    return LEDGER_T0 + (id * 7919) % (3 * ARKA_US_PER_HOUR);
+    return LEDGER_T0 + id * INT64_C(7919000000) % (6 * ARKA_US_PER_HOUR);
 }
 
 /* Does a row have the column, whose name is a letter and a number? */
@@ -215,7 +216,7 @@ static inline void ledger_check_file(ledger *l, const arka_data_file *file)
     arka_free(bytes);
 }
 
-/** All that the table holds; false when there is no such table. */
+/** All that the table of database "default" holds; false when there is no such table. */
 static inline bool ledger_read(ledger *l, arka_engine *engine, const char *table)
 {
     arka_error err = {0};

@@ -1,0 +1,135 @@
+/*
+ * The process dies at every call: the data directory is copied as it stands before the call, and an
+ * engine that is opened on the copy has every row that was flushed before, the rows of the flush
+ * that ran all or none, and no stray file.
+ */
+#include "kit/copy_tree.h"
+#include "kit/witness.h"
+
+static char image[300], from[300];
+
+static void take_image(void)
+{
+    kit_copy_tree(from, image);
+}
+
+static void set_paths(const char *name)
+{
+    snprintf(from, sizeof from, "%s/%s", kit_tmpdir(), name);
+    snprintf(image, sizeof image, "%s/%s-image", kit_tmpdir(), name);
+}
+
+static void check_image(void)
+{
+    arka_error err = {0};
+    char base[320], manifest[320];
+    snprintf(base, sizeof base, "%s/data", image);
+    snprintf(manifest, sizeof manifest, "%s/arc.db", image);
+    arka_engine_options o = witness.options;
+    o.base_path = base;
+    o.manifest_path = manifest;
+    arka_engine *e;
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    witness_check(e, WITNESS_IMAGE);
+    witness_check_files(e, base);
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
+/* Some rows are flushed, then more: the crash comes at the n-th call of that. False: it has fewer.
+ */
+static bool crash_in_flush(const char *kind, long n, int n_batches, int vfs_calls)
+{
+    arka_error err = {0};
+    char name[64];
+    snprintf(name, sizeof name, "%s-%d-%ld", kind, n_batches, n);
+    witness_begin(name);
+    set_paths(name);
+    witness_write_some(2);
+    ASSERT_OK(witness_flush_all(&err));
+    witness_note_flushed();
+    witness_write_some(n_batches);
+    if (vfs_calls != 0)
+        kit_vfs_look_at(n, vfs_calls, take_image);
+    else
+        kit_os_fail((kit_os_fault){.n = n, .at = take_image});
+    ASSERT_OK(witness_flush_all(&err));
+    bool crashed = vfs_calls != 0 ? kit_vfs_failed() : kit_os_failed();
+    kit_vfs_fail(0, 0, false);
+    kit_os_fail((kit_os_fault){0});
+    if (crashed)
+        check_image();
+    witness_end();
+    return crashed;
+}
+
+TEST(a_crash_while_files_are_written_leaves_old_or_new)
+{
+    for (long n = 1; crash_in_flush("files", n, 1, 0); n++) {
+    }
+    for (long n = 1; crash_in_flush("files", n, 8, 0); n += 3) {
+    }
+}
+
+TEST(a_crash_while_the_manifest_is_written_leaves_old_or_new)
+{
+    for (long n = 1; crash_in_flush("manifest", n, 3, KIT_VFS_WRITE | KIT_VFS_SYNC); n++) {
+    }
+}
+
+/*
+ * The commit failed, but all that it wrote is in the log of the manifest: after a crash now SQLite
+ * takes it for committed. The files must be there, then as well as when it is tried again.
+ */
+TEST(a_crash_after_a_commit_that_failed_leaves_old_or_new)
+{
+    int n_unsure = 0;
+    for (long n = 1;; n++) {
+        arka_error err = {0};
+        char name[64];
+        snprintf(name, sizeof name, "unsure-%ld", n);
+        witness_begin(name);
+        set_paths(name);
+        witness_write_some(2);
+        ASSERT_OK(witness_flush_all(&err));
+        witness_note_flushed();
+        witness_write_some(3);
+        kit_vfs_fail(n, KIT_VFS_WRITE | KIT_VFS_SYNC, false);
+        arka_status status = witness_flush_all(&err);
+        bool failed = kit_vfs_failed();
+        kit_vfs_fail(0, 0, false);
+        assert_true(status == ARKA_OK || status == ARKA_IO);
+        n_unsure += status != ARKA_OK;
+        take_image();
+        witness_check(witness.engine, WITNESS_EXACT);
+        check_image();
+        err = (arka_error){0};
+        ASSERT_OK(witness_flush_all(&err));
+        witness_end();
+        if (!failed)
+            break;
+    }
+    assert_true(n_unsure > 0);
+}
+
+TEST(a_crash_while_a_table_changes_leaves_old_or_new)
+{
+    for (long n = 1;; n++) {
+        arka_error err = {0};
+        char name[64];
+        snprintf(name, sizeof name, "schema-%ld", n);
+        witness_begin(name);
+        set_paths(name);
+        witness_write_some(1);
+        ASSERT_OK(witness_flush_all(&err));
+        witness_note_flushed();
+        kit_vfs_look_at(n, KIT_VFS_WRITE | KIT_VFS_SYNC, take_image);
+        witness_write_some(4); /* new columns, each a commit */
+        bool crashed = kit_vfs_failed();
+        kit_vfs_fail(0, 0, false);
+        if (crashed)
+            check_image();
+        witness_end();
+        if (!crashed)
+            break;
+    }
+}
