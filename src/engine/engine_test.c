@@ -338,6 +338,55 @@ TEST(no_row_is_hidden_or_doubled_while_flushes_run)
     ASSERT_OK(arka_engine_close(c.engine, &err));
 }
 
+/* ---- times at the ends ---- */
+
+TEST(every_time_that_a_column_can_hold_is_flushed_and_found_again)
+{
+    static const struct {
+        int64_t time;
+        const char *hour;
+    } CASES[] = {
+        {INT64_MIN, "/-290308/12/21/19/"},
+        {INT64_MIN + 1, "/-290308/12/21/19/"},
+        {ARKA_TIME_MIN_US - 1, "/0000/12/31/23/"},
+        {ARKA_TIME_MIN_US, "/0001/01/01/00/"},
+        {INT64_C(-62167219200000001), "/-001/12/31/23/"},
+        {-1, "/1969/12/31/23/"},
+        {0, "/1970/01/01/00/"},
+        {ARKA_TIME_MAX_US, "/9999/12/31/23/"},
+        {ARKA_TIME_MAX_US + 1, "/10000/01/01/00/"},
+        {INT64_MAX, "/294247/01/10/04/"},
+    };
+    enum { N = sizeof CASES / sizeof *CASES };
+    arka_error err = {0};
+    arka_engine *e;
+    arka_engine_options o = kit_engine_options("times");
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    for (size_t i = N; i-- > 0;) /* not in order */
+        ASSERT_OK(kit_write(e, "default", "m", kit_rows(CASES[i].time, 0, 1), &err));
+    ASSERT_OK(arka_engine_close(e, &err));
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    arka_snapshot *s = kit_snapshot(e, "default", "m");
+    assert_int_equal(kit_snapshot_rows(s), N);
+    assert_int_equal(s->n_files, N - 1); /* two share the first hour */
+    for (size_t i = 0; i < N; i++) {
+        int found = 0;
+        for (int64_t f = 0; f < s->n_files; f++) {
+            const arka_data_file *file = s->files[f];
+            if (file->time_min <= CASES[i].time && CASES[i].time <= file->time_max) {
+                found++;
+                assert_non_null(strstr(file->path, CASES[i].hour));
+            }
+        }
+        assert_int_equal(found, 1);
+    }
+    arka_snapshot_unref(s);
+    arka_engine_stats stats;
+    arka_engine_get_stats(e, &stats);
+    assert_int_equal(stats.orphans, 0);
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
 /* ---- a backfill: many hours in one flush ---- */
 
 static atomic_int n_file_syncs, n_fs_syncs, fail_fs_sync;
