@@ -38,8 +38,10 @@ void arka_mutex_init(arka_mutex *m, arka_lock_class class)
 
 void arka_mutex_fini(arka_mutex *m)
 {
-    int busy = pthread_mutex_destroy(&m->native);
+    int busy = pthread_mutex_trylock(&m->native);
     ARKA_CHECK(busy == 0, "a lock of class %d was freed while held", (int)m->class);
+    pthread_mutex_unlock(&m->native);
+    pthread_mutex_destroy(&m->native);
 }
 
 ARKA_NO_ANALYSIS void arka_mutex_lock(arka_mutex *m)

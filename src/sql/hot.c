@@ -26,6 +26,7 @@ typedef struct hot_table {
 static void free_table(void *memory)
 {
     hot_table *t = memory;
+    arka_session_handover(t->session);
     duckdb_free(t->database);
     duckdb_free(t->name);
     arka_free(t);
@@ -33,6 +34,7 @@ static void free_table(void *memory)
 
 static arka_pin *pin_of(const hot_table *t)
 {
+    arka_session_handover(t->session);
     return arka_session_pin(t->session, arka_slice_of(t->database), arka_slice_of(t->name));
 }
 
@@ -112,6 +114,7 @@ typedef struct place {
 
 typedef struct hot_scan {
     const hot_table *table;
+    arka_session *session; /* outlives the table */
     arka_snapshot *snapshot;
     int64_t time_min, time_max;
     bool newest_first;
@@ -129,6 +132,7 @@ typedef struct hot_reader {
 static void free_scan(void *memory)
 {
     hot_scan *s = memory;
+    arka_session_handover(s->session);
     arka_snapshot_unref(s->snapshot);
     arka_free(s->starts);
     arka_free(s->fields);
@@ -197,6 +201,7 @@ static hot_scan *make_scan(duckdb_init_info info, const hot_table *t, const arka
     if (s == NULL)
         return NULL;
     s->table = t;
+    s->session = t->session;
     s->snapshot = arka_snapshot_ref(pin->snapshot);
     s->time_min = pin->time_min;
     s->time_max = pin->time_max;
@@ -230,6 +235,7 @@ static void init_hot(duckdb_init_info info)
     duckdb_init_set_max_threads(info, s->n_units > 0 ? (idx_t)s->n_units : 1);
     if (!batches_fit(s))
         duckdb_init_set_error(info, "arc_hot: the view is older than the table");
+    arka_session_handover(t->session);
 }
 
 static void init_reader(duckdb_init_info info)
@@ -370,11 +376,13 @@ static void scan_hot(duckdb_function_info info, duckdb_data_chunk chunk)
     hot_reader *r = duckdb_function_get_local_init_data(info);
     int64_t size = (int64_t)duckdb_vector_size(), n = 0, m;
     place from;
+    arka_session_handover(s->session);
     while (n < size && (m = next_rows(s, r, size - n, &from)) > 0) {
         put_rows(s, chunk, (idx_t)n, from, m);
         n += m;
     }
     duckdb_data_chunk_set_size(chunk, (idx_t)n);
+    arka_session_handover(s->session);
 }
 
 arka_status arka_hot_register(arka_instance *instance, arka_error *err)

@@ -129,6 +129,13 @@ TEST(names_of_ctes_are_no_tables_where_they_are_seen)
         {"WITH a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a", "b"}, /* nor later ones */
         {"WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r, t WHERE n < 5) FROM r",
          "t"},
+        /* a recursive one on its right side alone: DuckDB takes the name on the left for a table */
+        {"WITH RECURSIVE r AS (FROM r UNION ALL FROM r) FROM r", "r"},
+        {"WITH RECURSIVE r AS ((SELECT 1 UNION ALL FROM (FROM r)) UNION FROM r) FROM r", "r"},
+        {"WITH RECURSIVE r AS (SELECT (SELECT 1 FROM r) UNION ALL FROM r) FROM r", "r"},
+        {"WITH RECURSIVE r AS (WITH q AS (FROM r) SELECT 1 FROM q UNION ALL FROM r) FROM r", "r"},
+        {"WITH r AS (SELECT 1 n) SELECT * FROM (WITH RECURSIVE r AS (FROM r UNION ALL FROM r) FROM r)",
+         ""},
         {"SELECT * FROM (WITH a AS (SELECT 1) SELECT * FROM a), a", "a"},
         {"WITH a AS (SELECT 1) SELECT (SELECT x FROM a), (SELECT y FROM b)", "b"},
         {"WITH a AS MATERIALIZED (FROM b) SELECT * FROM a UNION ALL SELECT * FROM a", "b"},
@@ -244,6 +251,7 @@ TEST(tables_that_are_none_are_refused)
         "DESCRIBE 'x.csv'",
         "SUMMARIZE 'x.parquet'",
         "WITH a AS (FROM 'x.csv') SELECT 1",
+        "WITH RECURSIVE \"a/x.csv\" AS (FROM \"a/x.csv\" UNION ALL FROM \"a/x.csv\") SELECT 1",
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
         check_refused(CASES[i], ARKA_FORBIDDEN, "a file cannot be queried");

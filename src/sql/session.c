@@ -216,6 +216,7 @@ arka_pin *arka_session_pin(arka_session *s, arka_slice database, arka_slice tabl
 
 void arka_session_unpin(arka_session *s)
 {
+    arka_session_handover(s);
     for (size_t i = 0; i < s->pins.n; i++)
         arka_snapshot_unref(s->pins.items[i].snapshot);
     s->pins.n = 0;

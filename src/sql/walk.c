@@ -184,8 +184,10 @@ static arka_status walk_show(walk *w, const arka_tree *t)
 /* The node's own parts, its CTEs being in `names`. */
 static arka_status walk_parts(walk *w, const arka_tree *t, const scope *names)
 {
+    /* a recursive CTE sees itself on its right side; on the left its name is a table's */
+    const arka_tree *recursive =
+        arka_tree_is(t, "type", "RECURSIVE_CTE_NODE") ? arka_tree_get(t, "right") : NULL;
     scope self = {names, arka_tree_text(t, "cte_name")};
-    const scope *inside = self.name.len > 0 ? &self : names; /* RECURSIVE_CTE_NODE */
     bool select = arka_tree_is(t, "type", "SELECT_NODE");
     bool sampled = arka_tree_get(t, "sample") != NULL;
     const arka_tree *table = arka_tree_get(t, "from_table");
@@ -193,8 +195,8 @@ static arka_status walk_parts(walk *w, const arka_tree *t, const scope *names)
     for (const arka_tree *c = t->child; c != NULL; c = c->next) {
         if (arka_slice_eq(c->key, ARKA_SLICE("cte_map")))
             continue;
-        ARKA_TRY(c == table ? walk_from(w, c, inside, select && !sampled ? &from : NULL)
-                            : walk_any(w, c, inside));
+        ARKA_TRY(c == table ? walk_from(w, c, names, select && !sampled ? &from : NULL)
+                            : walk_any(w, c, c == recursive ? &self : names));
     }
     return ARKA_OK;
 }
