@@ -34,6 +34,7 @@ typedef enum arka_lock_class {
 typedef struct ARKA_CAPABILITY("mutex") arka_mutex {
     pthread_mutex_t native;
     arka_lock_class class;
+    bool taken; /* under itself */
 } arka_mutex;
 
 typedef struct arka_cond {
