@@ -121,37 +121,43 @@ static bool fits(const arka_schema *schema, const arka_batch *batch)
     return true;
 }
 
+/* The layout that fits the schema, made and remembered; NULL in *out when the batch does not fit.
+ */
+static arka_status make_layout(arka_table *table, arka_batch *batch, arka_layout **out,
+                               arka_error *err)
+{
+    arka_layout **cached = &table->layouts[batch->layout % LAYOUT_CACHE], *evicted = NULL;
+    ARKA_AUTO(arka_schema) schema = arka_table_schema(table);
+    *out = NULL;
+    if (!fits(schema, batch))
+        return ARKA_OK;
+    ARKA_TRY(arka_layout_new(schema, batch, out, err));
+    arka_mutex_lock(&table->lock);
+    if (table->schema == schema) { /* else it is stale as a cache entry, not as an admission */
+        evicted = *cached;
+        *cached = arka_layout_ref(*out);
+    }
+    arka_mutex_unlock(&table->lock);
+    arka_layout_unref(evicted);
+    return ARKA_OK;
+}
+
 arka_status arka_table_admit(arka_table *table, arka_batch *batch, arka_admitted *out,
                              bool *out_fits, arka_error *err)
 {
-    arka_layout **cached = &table->layouts[batch->layout % LAYOUT_CACHE];
     arka_mutex_lock(&table->lock);
-    arka_layout *layout = *cached;
-    if (ARKA_LIKELY(layout != NULL && arka_layout_matches(layout, batch))) {
+    arka_layout *layout = table->layouts[batch->layout % LAYOUT_CACHE];
+    if (layout != NULL)
         arka_layout_ref(layout);
-        arka_mutex_unlock(&table->lock);
-        *out = (arka_admitted){.batch = arka_batch_ref(batch), .layout = layout};
-        *out_fits = true;
-        return ARKA_OK;
-    }
-    arka_schema *schema = arka_schema_ref(table->schema);
     arka_mutex_unlock(&table->lock);
-
-    *out_fits = fits(schema, batch);
-    arka_status status = ARKA_OK;
-    if (*out_fits && (status = arka_layout_new(schema, batch, &layout, err)) == ARKA_OK) {
-        arka_layout *evicted = NULL;
-        arka_mutex_lock(&table->lock);
-        if (table->schema == schema) { /* else it is stale as a cache entry, not as an admission */
-            evicted = *cached;
-            *cached = arka_layout_ref(layout);
-        }
-        arka_mutex_unlock(&table->lock);
-        arka_layout_unref(evicted);
-        *out = (arka_admitted){.batch = arka_batch_ref(batch), .layout = layout};
+    if (layout == NULL || !arka_layout_matches(layout, batch)) {
+        arka_layout_unref(layout);
+        ARKA_TRY(make_layout(table, batch, &layout, err));
     }
-    arka_schema_unref(schema);
-    return status;
+    *out_fits = layout != NULL;
+    if (*out_fits)
+        *out = (arka_admitted){.batch = arka_batch_ref(batch), .layout = layout};
+    return ARKA_OK;
 }
 
 /* ---- the hot batches ---- */
