@@ -3,6 +3,7 @@
  * default_value}}. DuckDB calls both while it binds a view, in the session of the query. */
 #include <stdlib.h>
 
+#include "sql/handover.h"
 #include "sql/signature.h"
 #include "sql/sql_priv.h"
 
@@ -79,6 +80,7 @@ static idx_t put_paths(duckdb_vector list, idx_t size, const arka_session *s, co
 
 static void call_files(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
 {
+    ARKA_HANDOVER_SCOPE();
     arka_session *s = duckdb_scalar_function_get_bind_data(info);
     duckdb_vector databases = duckdb_data_chunk_get_vector(input, 0);
     duckdb_vector tables = duckdb_data_chunk_get_vector(input, 1);
@@ -105,6 +107,7 @@ static void call_files(duckdb_function_info info, duckdb_data_chunk input, duckd
 
 static void call_schema(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output)
 {
+    ARKA_HANDOVER_SCOPE();
     duckdb_vector signatures = duckdb_data_chunk_get_vector(input, 0);
     duckdb_list_entry *entries = duckdb_vector_get_data(output);
     idx_t n = duckdb_data_chunk_get_size(input), size = 0;

@@ -9,6 +9,7 @@
  */
 #include "base/mem.h"
 #include "columnar/bits.h"
+#include "sql/handover.h"
 #include "sql/signature.h"
 #include "sql/sql_priv.h"
 
@@ -25,8 +26,8 @@ typedef struct hot_table {
 
 static void free_table(void *memory)
 {
+    ARKA_HANDOVER_SCOPE();
     hot_table *t = memory;
-    arka_session_handover(t->session);
     duckdb_free(t->database);
     duckdb_free(t->name);
     arka_free(t);
@@ -34,7 +35,6 @@ static void free_table(void *memory)
 
 static arka_pin *pin_of(const hot_table *t)
 {
-    arka_session_handover(t->session);
     return arka_session_pin(t->session, arka_slice_of(t->database), arka_slice_of(t->name));
 }
 
@@ -87,6 +87,7 @@ static char *text_parameter(duckdb_bind_info info, idx_t i)
  */
 static void bind_hot(duckdb_bind_info info)
 {
+    ARKA_HANDOVER_SCOPE();
     duckdb_client_context context;
     duckdb_table_function_get_client_context(info, &context);
     arka_session *s = arka_session_find(duckdb_bind_get_extra_info(info), context);
@@ -114,7 +115,6 @@ typedef struct place {
 
 typedef struct hot_scan {
     const hot_table *table;
-    arka_session *session; /* outlives the table */
     arka_snapshot *snapshot;
     int64_t time_min, time_max;
     bool newest_first;
@@ -131,8 +131,8 @@ typedef struct hot_reader {
 
 static void free_scan(void *memory)
 {
+    ARKA_HANDOVER_SCOPE();
     hot_scan *s = memory;
-    arka_session_handover(s->session);
     arka_snapshot_unref(s->snapshot);
     arka_free(s->starts);
     arka_free(s->fields);
@@ -201,7 +201,6 @@ static hot_scan *make_scan(duckdb_init_info info, const hot_table *t, const arka
     if (s == NULL)
         return NULL;
     s->table = t;
-    s->session = t->session;
     s->snapshot = arka_snapshot_ref(pin->snapshot);
     s->time_min = pin->time_min;
     s->time_max = pin->time_max;
@@ -224,6 +223,7 @@ static hot_scan *make_scan(duckdb_init_info info, const hot_table *t, const arka
 
 static void init_hot(duckdb_init_info info)
 {
+    ARKA_HANDOVER_SCOPE();
     const hot_table *t = duckdb_init_get_bind_data(info);
     const arka_pin *pin = pin_of(t);
     hot_scan *s = pin ? make_scan(info, t, pin) : NULL;
@@ -235,11 +235,11 @@ static void init_hot(duckdb_init_info info)
     duckdb_init_set_max_threads(info, s->n_units > 0 ? (idx_t)s->n_units : 1);
     if (!batches_fit(s))
         duckdb_init_set_error(info, "arc_hot: the view is older than the table");
-    arka_session_handover(t->session);
 }
 
 static void init_reader(duckdb_init_info info)
 {
+    ARKA_HANDOVER_SCOPE();
     hot_reader *r = arka_calloc(1, sizeof *r);
     if (r == NULL)
         duckdb_init_set_error(info, ARKA_SQL_NOMEM);
@@ -372,17 +372,16 @@ static int64_t next_rows(hot_scan *s, hot_reader *r, int64_t room, place *from)
 
 static void scan_hot(duckdb_function_info info, duckdb_data_chunk chunk)
 {
+    ARKA_HANDOVER_SCOPE();
     hot_scan *s = duckdb_function_get_init_data(info);
     hot_reader *r = duckdb_function_get_local_init_data(info);
     int64_t size = (int64_t)duckdb_vector_size(), n = 0, m;
     place from;
-    arka_session_handover(s->session);
     while (n < size && (m = next_rows(s, r, size - n, &from)) > 0) {
         put_rows(s, chunk, (idx_t)n, from, m);
         n += m;
     }
     duckdb_data_chunk_set_size(chunk, (idx_t)n);
-    arka_session_handover(s->session);
 }
 
 arka_status arka_hot_register(arka_instance *instance, arka_error *err)

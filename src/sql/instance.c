@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "os/memfile.h"
 #include "sql/sql_priv.h"
+#include "sql/handover.h"
 #include "sql/time_functions.h"
 
 enum { DEFAULT_SESSIONS = 16 };
@@ -159,7 +160,7 @@ void arka_instance_close(arka_instance *i)
     arka_views_free(i->views);
     for (int k = 0; k < i->n_sessions; k++) {
         arka_session *s = &i->sessions[k];
-        arka_session_handover(s);
+        arka_handover();
         for (int p = 0; p < ARKA_SESSION_PLANS; p++)
             arka_plan_fini(&s->plans[p]);
         arka_parser_fini(&s->parser);

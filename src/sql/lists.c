@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "base/mem.h"
+#include "sql/handover.h"
 #include "sql/sql_priv.h"
 
 typedef struct row {
@@ -113,6 +114,7 @@ static void bind_tables(duckdb_bind_info info)
 
 static void start_over(duckdb_init_info info)
 {
+    ARKA_HANDOVER_SCOPE();
     list *l = duckdb_init_get_bind_data(info);
     l->next = 0;
     duckdb_init_set_max_threads(info, 1);
@@ -120,6 +122,7 @@ static void start_over(duckdb_init_info info)
 
 static void scan_list(duckdb_function_info info, duckdb_data_chunk chunk)
 {
+    ARKA_HANDOVER_SCOPE();
     list *l = duckdb_function_get_bind_data(info);
     bool tables = duckdb_data_chunk_get_column_count(chunk) > 1;
     idx_t n = 0;

@@ -1,4 +1,5 @@
 #include "sql/run.h"
+#include "sql/handover.h"
 
 enum { ATTEMPTS = 3 };
 
@@ -59,7 +60,7 @@ static arka_status execute(arka_run *run, bool *lost, arka_error *err)
 static arka_status fetch(arka_run *run, duckdb_data_chunk *out, bool *lost, arka_error *err)
 {
     *out = duckdb_fetch_chunk(run->result);
-    arka_session_handover(run->session);
+    arka_handover();
     if (*out != NULL)
         return ARKA_OK;
     const char *message = duckdb_result_error(&run->result);

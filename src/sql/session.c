@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "os/memfile.h"
 #include "sql/sql_priv.h"
+#include "sql/handover.h"
 
 enum { REPEAT_MS = 10 };
 
@@ -214,9 +215,13 @@ arka_pin *arka_session_pin(arka_session *s, arka_slice database, arka_slice tabl
     return NULL;
 }
 
+#ifdef ARKA_SANITIZED
+atomic_uint arka_handovers;
+#endif
+
 void arka_session_unpin(arka_session *s)
 {
-    arka_session_handover(s);
+    arka_handover();
     for (size_t i = 0; i < s->pins.n; i++)
         arka_snapshot_unref(s->pins.items[i].snapshot);
     s->pins.n = 0;

@@ -57,24 +57,12 @@ typedef struct arka_session {
     ARKA_VEC(arka_pin) pins;
     int64_t n_lists;                     /* calls of arc_files so far */
     arka_plan plans[ARKA_SESSION_PLANS]; /* the newest first */
-    atomic_uint handovers;               /* arka_session_handover */
 
     arka_mutex lock;      /* SESSION: the rest */
     bool busy;            /* a query owns it */
     bool cancelled, late; /* asked to stop; past the deadline */
     arka_mono deadline;   /* ns = 0: none */
 } arka_session;
-
-/**
- * What is handed between the threads that work on a query (ours and DuckDB's: pins, batches, the
- * memory of chunks) goes through DuckDB's queues and locks, which order it. Whoever gives calls this
- * afterwards, whoever takes calls it first: the same order said in our own code, where a race
- * detector that cannot look into libduckdb sees it. Once a chunk, so it costs nothing.
- */
-static inline void arka_session_handover(arka_session *session)
-{
-    atomic_fetch_add_explicit(&session->handovers, 1, memory_order_acq_rel);
-}
 
 typedef struct arka_views arka_views;
 typedef struct arka_cache arka_cache;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "sql/handover.h"
 #include "sql/time_functions_grid.h"
 
 enum { MAX_ARGUMENTS = 3 };
@@ -125,6 +126,7 @@ static inline __attribute__((always_inline)) void bucket_rows(call *c, third_arg
 
 static void bucket_function(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
+    ARKA_HANDOVER_SCOPE();
     call c = call_begin(info, in, out);
     bucket_rows(&c, NOTHING);
 }
@@ -132,6 +134,7 @@ static void bucket_function(duckdb_function_info info, duckdb_data_chunk in, duc
 static void bucket_offset_function(duckdb_function_info info, duckdb_data_chunk in,
                                    duckdb_vector out)
 {
+    ARKA_HANDOVER_SCOPE();
     call c = call_begin(info, in, out);
     bucket_rows(&c, OFFSET);
 }
@@ -139,6 +142,7 @@ static void bucket_offset_function(duckdb_function_info info, duckdb_data_chunk 
 static void bucket_origin_function(duckdb_function_info info, duckdb_data_chunk in,
                                    duckdb_vector out)
 {
+    ARKA_HANDOVER_SCOPE();
     call c = call_begin(info, in, out);
     bucket_rows(&c, ORIGIN);
 }
@@ -156,6 +160,7 @@ static void fail_unit(const call *c, arka_slice name, arka_time_unit unit)
 
 static void trunc_function(duckdb_function_info info, duckdb_data_chunk in, duckdb_vector out)
 {
+    ARKA_HANDOVER_SCOPE();
     call c = call_begin(info, in, out);
     const duckdb_string_t *names = c.args[0];
     const int64_t *times = c.args[1];
