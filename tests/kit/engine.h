@@ -33,9 +33,9 @@ static inline arka_batch *kit_rows(int64_t start_us, int64_t step_us, int64_t n)
     int host = arka_rows_column(rows, ARKA_SLICE("host"), true, ARKA_TYPE_NONE, -1, &err);
     int v = arka_rows_column(rows, ARKA_SLICE("v"), false, ARKA_TYPE_NONE, -1, &err);
     for (int64_t i = 0; i < n; i++) {
-        char name[] = {'h', (char) ('0' + i % 3)};
+        char name[] = {'h', (char)('0' + i % 3)};
         assert_int_equal(arka_rows_put_text(rows, host, (arka_slice){name, 2}), ARKA_PUT_OK);
-        assert_int_equal(arka_rows_put_f64(rows, v, (double) i), ARKA_PUT_OK);
+        assert_int_equal(arka_rows_put_f64(rows, v, (double)i), ARKA_PUT_OK);
         assert_true(arka_rows_end(rows, start_us + i * step_us));
     }
     ASSERT_OK(arka_rows_seal(rows, &batch, &err));
@@ -47,8 +47,7 @@ static inline arka_status kit_write(arka_engine *engine, const char *database, c
                                     arka_batch *take_batch, arka_error *err)
 {
     arka_put_batch put = {.measurement = arka_slice_of(table), .batch = take_batch};
-    arka_status status =
-        arka_engine_write(engine, arka_slice_of(database), &put, 1, false, err);
+    arka_status status = arka_engine_write(engine, arka_slice_of(database), &put, 1, false, err);
     arka_batch_unref(take_batch);
     if (status == ARKA_OK && put.status != ARKA_OK) {
         if (err != NULL)
