@@ -1,9 +1,9 @@
 /*
- * The process dies at every call: the data directory is copied as it stands before the call, and an
- * engine that is opened on the copy has every row that was flushed before, the rows of the flush
- * that ran all or none, and no stray file.
+ * The process dies, or the power fails, at every call: the data directory is copied as it would be
+ * left before the call, and an engine that is opened on the copy has every row that was flushed
+ * before, the rows of the flush that ran all or none, and no stray file.
  */
-#include "kit/copy_tree.h"
+#include "kit/power.h"
 #include "kit/witness.h"
 
 static char image[300], from[300];
@@ -11,6 +11,12 @@ static char image[300], from[300];
 static void take_image(void)
 {
     kit_copy_tree(from, image);
+}
+
+/* What the manifest wrote counts as synced: so no file may be named before it is durable. */
+static void take_power_image(void)
+{
+    power_copy(from, image);
 }
 
 static void set_paths(const char *name)
@@ -28,6 +34,7 @@ static void check_image(void)
     arka_engine_options o = witness.options;
     o.base_path = base;
     o.manifest_path = manifest;
+    o.os = &kit_os;
     arka_engine *e;
     ASSERT_OK(arka_engine_open(&o, &e, &err));
     witness_check(e, WITNESS_IMAGE);
@@ -35,23 +42,30 @@ static void check_image(void)
     ASSERT_OK(arka_engine_close(e, &err));
 }
 
-/* Some rows are flushed, then more: the crash comes at the n-th call of that. False: it has fewer.
+/*
+ * Some rows are flushed, then more: the crash comes at the n-th call of that, and `take` makes the
+ * image. False: there are fewer calls.
  */
-static bool crash_in_flush(const char *kind, long n, int n_batches, int vfs_calls)
+static bool crash_in_flush(const char *kind, long n, int n_batches, int vfs_calls,
+                           void (*take)(void))
 {
     arka_error err = {0};
     char name[64];
     snprintf(name, sizeof name, "%s-%d-%ld", kind, n_batches, n);
+    power_begin();
     witness_begin(name);
+    witness.options.os = &power_os;
+    ASSERT_OK(arka_engine_close(witness.engine, &err));
+    ASSERT_OK(arka_engine_open(&witness.options, &witness.engine, &err));
     set_paths(name);
     witness_write_some(2);
     ASSERT_OK(witness_flush_all(&err));
     witness_note_flushed();
     witness_write_some(n_batches);
     if (vfs_calls != 0)
-        kit_vfs_look_at(n, vfs_calls, take_image);
+        kit_vfs_look_at(n, vfs_calls, take);
     else
-        kit_os_fail((kit_os_fault){.n = n, .at = take_image});
+        kit_os_fail((kit_os_fault){.n = n, .at = take});
     ASSERT_OK(witness_flush_all(&err));
     bool crashed = vfs_calls != 0 ? kit_vfs_failed() : kit_os_failed();
     kit_vfs_fail(0, 0, false);
@@ -64,15 +78,28 @@ static bool crash_in_flush(const char *kind, long n, int n_batches, int vfs_call
 
 TEST(a_crash_while_files_are_written_leaves_old_or_new)
 {
-    for (long n = 1; crash_in_flush("files", n, 1, 0); n++) {
+    for (long n = 1; crash_in_flush("files", n, 1, 0, take_image); n++) {
     }
-    for (long n = 1; crash_in_flush("files", n, 8, 0); n += 3) {
+    for (long n = 1; crash_in_flush("files", n, 8, 0, take_image); n += 3) {
     }
 }
 
 TEST(a_crash_while_the_manifest_is_written_leaves_old_or_new)
 {
-    for (long n = 1; crash_in_flush("manifest", n, 3, KIT_VFS_WRITE | KIT_VFS_SYNC); n++) {
+    for (long n = 1; crash_in_flush("commit", n, 3, KIT_VFS_WRITE | KIT_VFS_SYNC, take_image);
+         n++) {
+    }
+}
+
+TEST(a_power_failure_in_a_flush_leaves_old_or_new)
+{
+    for (int n_batches = 1; n_batches < 9; n_batches += 7) { /* synced one by one, and together */
+        for (long n = 1; crash_in_flush("power", n, n_batches, 0, take_power_image); n += 2) {
+        }
+        for (long n = 1; crash_in_flush("power-commit", n, n_batches, KIT_VFS_WRITE | KIT_VFS_SYNC,
+                                        take_power_image);
+             n++) {
+        }
     }
 }
 

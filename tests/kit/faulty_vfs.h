@@ -24,6 +24,7 @@ static void (*kit_vfs_look)(void);
 static inline void kit_vfs_fail(long n, int calls, bool for_good)
 {
     atomic_store(&kit_vfs_left, 0);
+    kit_vfs_look = NULL;
     atomic_store(&kit_vfs_calls, calls);
     atomic_store(&kit_vfs_for_good, for_good);
     if (n > 0)
@@ -40,9 +41,10 @@ static inline bool kit_vfs_failed(void)
 /** `look` is called before the n-th of these calls, which then goes well. */
 static inline void kit_vfs_look_at(long n, int calls, void (*look)(void))
 {
-    kit_vfs_fail(0, 0, false);
+    kit_vfs_fail(0, calls, false);
     kit_vfs_look = look;
-    kit_vfs_fail(n, calls, false);
+    atomic_store(&kit_vfs_hit, false);
+    atomic_store(&kit_vfs_left, n);
 }
 
 static inline bool kit_vfs_strikes(kit_vfs_call call)
