@@ -103,6 +103,38 @@ TEST(a_power_failure_in_a_flush_leaves_old_or_new)
     }
 }
 
+static void flush_the_other_table(void)
+{
+    arka_error err = {0};
+    int64_t n;
+    ASSERT_OK(arka_engine_flush(witness.engine, ARKA_SLICE("default"), ARKA_SLICE("m"), &n, &err));
+    witness_note_flushed();
+    take_power_image();
+}
+
+/* One table's flush syncs all at once, at its end; what another builds on meanwhile must hold. */
+TEST(a_power_failure_in_one_flush_leaves_what_another_committed)
+{
+    arka_error err = {0};
+    power_begin();
+    witness_begin("beside");
+    witness.options.os = &power_os;
+    ASSERT_OK(arka_engine_close(witness.engine, &err));
+    ASSERT_OK(arka_engine_open(&witness.options, &witness.engine, &err));
+    set_paths("beside");
+    witness_write_some(1);
+    ASSERT_OK(kit_write(witness.engine, "default", "bulk",
+                        kit_rows(LEDGER_T0, ARKA_US_PER_HOUR, 10), &err));
+    kit_os_fail((kit_os_fault){.n = 1, .calls = KIT_RENAME, .at = flush_the_other_table});
+    int64_t n;
+    ASSERT_OK(
+        arka_engine_flush(witness.engine, ARKA_SLICE("default"), ARKA_SLICE("bulk"), &n, &err));
+    assert_true(kit_os_failed());
+    kit_os_fail((kit_os_fault){0});
+    check_image();
+    witness_end();
+}
+
 /*
  * The commit failed, but all that it wrote is in the log of the manifest: after a crash now SQLite
  * takes it for committed. The files must be there, then as well as when it is tried again.
