@@ -156,21 +156,19 @@ static void bench_small(void)
 
 /* ---- many tables ---- */
 
-enum { TABLES = 10000 };
-
-static void bench_tables(void)
+static void bench_tables(int n_tables)
 {
     arka_error err = {0};
     arka_engine *e = open_engine(INT64_MAX / 1000000);
     char name[32];
     arka_mono start = arka_mono_now();
     for (int round = 0; round < 3; round++)
-        for (int t = 0; t < TABLES; t++) {
+        for (int t = 0; t < n_tables; t++) {
             snprintf(name, sizeof name, "table_%05d", t);
             put(e, name, make_rows(T0 + round, 0, 1));
         }
-    printf("tables: %d made, 3 rows each: %.1f s; %.0f bytes a table in use\n", TABLES,
-           arka_mono_since_ms(start) / 1e3, (double)in_use() / TABLES);
+    printf("tables: %d made, 3 rows each: %.1f s; %.0f bytes a table in use\n", n_tables,
+           arka_mono_since_ms(start) / 1e3, (double)in_use() / n_tables);
     int64_t cpu = arka_cpu_process_ns();
     start = arka_mono_now();
     usleep(2000000);
@@ -184,20 +182,20 @@ static void bench_tables(void)
 
 /* ---- many hours ---- */
 
-enum { HOURS = 10000, PER_BATCH = 1000 };
+enum { PER_BATCH = 1000 };
 
-static void bench_hours(void)
+static void bench_hours(int n_hours)
 {
     arka_error err = {0};
     arka_engine *e = open_engine(INT64_MAX / 1000000);
-    for (int b = 0; b < HOURS * 10 / PER_BATCH; b++)
+    for (int b = 0; b < n_hours * 10 / PER_BATCH; b++)
         put(e, "backfill",
-            make_rows(T0 - (int64_t)HOURS * ARKA_US_PER_HOUR +
+            make_rows(T0 - (int64_t)n_hours * ARKA_US_PER_HOUR +
                           b * (PER_BATCH * ARKA_US_PER_HOUR / 10),
                       ARKA_US_PER_HOUR / 10, PER_BATCH));
     int64_t cpu = arka_cpu_process_ns();
     double ms = flush_ms(e);
-    printf("hours: %d hours of 10 rows each: flush %.1f s, %.1f s of CPU\n", HOURS, ms / 1e3,
+    printf("hours: %d hours of 10 rows each: flush %.1f s, %.1f s of CPU\n", n_hours, ms / 1e3,
            (double)(arka_cpu_process_ns() - cpu) / 1e9);
     bench_must(arka_engine_close(e, &err), &err);
 }
@@ -208,11 +206,12 @@ int main(int argc, char **argv)
         return 1;
     atexit(clean_up);
     const char *only = argc > 1 ? argv[1] : "";
+    int n = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
     if (only[0] == 0 || strcmp(only, "small") == 0)
         bench_small();
     if (only[0] == 0 || strcmp(only, "tables") == 0)
-        bench_tables();
+        bench_tables(n > 0 ? n : 1000);
     if (only[0] == 0 || strcmp(only, "hours") == 0)
-        bench_hours();
+        bench_hours(n > 0 ? n : 10000);
     return 0;
 }
