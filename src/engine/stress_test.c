@@ -161,11 +161,22 @@ static atomic_int writers_inside;
 
 /* The close has rows to flush, and may not come to its end before the writers have come to theirs.
  */
-static int slow_fdatasync(int fd)
+static void wait_for_writers(void)
 {
     while (atomic_load(&writers_inside) > 0)
         sched_yield();
+}
+
+static int slow_fdatasync(int fd)
+{
+    wait_for_writers();
     return fdatasync(fd);
+}
+
+static int slow_syncfs(int fd)
+{
+    wait_for_writers();
+    return syncfs(fd);
 }
 
 static void write_until_refused(void *context)
@@ -198,6 +209,7 @@ TEST(a_close_waits_for_writes_that_are_inside_and_refuses_those_that_come)
         arka_engine_options o = kit_engine_options(name);
         arka_os os = arka_os_real;
         os.fdatasync = slow_fdatasync;
+        os.syncfs = slow_syncfs;
         o.os = &os;
         memset(&c, 0, sizeof c);
         atomic_store(&writers_inside, WRITERS);
