@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 #include "base/vec.h"
+#include "sql/growth.h"
 #include "sql/lexer.h"
 #include "sql/walk.h"
 
@@ -109,6 +110,7 @@ arka_status arka_parse_sql(const arka_parser *parser, const arka_text *text, siz
     arka_slice json;
     arka_tree *tree;
     arka_slice sql = {text->sql.data + offset, text->sql.len - offset};
+    ARKA_TRY(arka_growth_check_text(text, err));
     ARKA_TRY(serialize(parser, sql, arena, &json, err));
     ARKA_TRY(arka_tree_parse(arena, json, &tree, err));
     if (arka_tree_true(tree, "error")) {
@@ -129,9 +131,9 @@ arka_status arka_parse_sql(const arka_parser *parser, const arka_text *text, siz
         return arka_complain(err, ARKA_INPUT, text, ARKA_TEXT_NOWHERE,
                              "parameters ('?', '$1') have no values here");
     *out_node = arka_tree_get(statement, "node");
-    return *out_node
-               ? ARKA_OK
-               : arka_fail(err, ARKA_INTERNAL, "DuckDB's parser gave a statement without a node");
+    if (*out_node == NULL)
+        return arka_fail(err, ARKA_INTERNAL, "DuckDB's parser gave a statement without a node");
+    return arka_growth_check(*out_node, err);
 }
 
 /* ---- SHOW and EXPLAIN, which json_serialize_sql has no tree for ---- */
