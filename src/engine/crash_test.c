@@ -125,7 +125,7 @@ TEST(a_power_failure_in_one_flush_leaves_what_another_committed)
     witness_write_some(1);
     ASSERT_OK(kit_write(witness.engine, "default", "bulk",
                         kit_rows(LEDGER_T0, ARKA_US_PER_HOUR, 10), &err));
-    kit_os_fail((kit_os_fault){.n = 1, .calls = KIT_RENAME, .at = flush_the_other_table});
+    kit_os_fail((kit_os_fault){.n = 1, .calls = KIT_SYNCFS, .at = flush_the_other_table});
     int64_t n;
     ASSERT_OK(
         arka_engine_flush(witness.engine, ARKA_SLICE("default"), ARKA_SLICE("bulk"), &n, &err));

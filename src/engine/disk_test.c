@@ -130,6 +130,44 @@ TEST(a_close_that_fails_loses_no_more_than_it_had_to_flush)
     witness_end();
 }
 
+static int rename_outside_of_a(const char *from, const char *to)
+{
+    return strstr(to, "/default/a/") != NULL ? (errno = EIO, -1) : rename(from, to);
+}
+
+TEST(a_table_that_cannot_be_flushed_does_not_keep_the_others_from_it)
+{
+    arka_error err = {0};
+    arka_engine *e;
+    arka_engine_options o = kit_engine_options("one-of-three");
+    arka_os os = arka_os_real;
+    os.rename = rename_outside_of_a;
+    o.os = &os;
+    int64_t n;
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    static const char *const NAMES[] = {"a", "b", "c"};
+    for (int t = 0; t < 3; t++)
+        ASSERT_OK(kit_write(e, "default", NAMES[t], kit_rows(LEDGER_T0, 1, 5), &err));
+    ASSERT_FAILS(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err), ARKA_IO,
+                 "renaming to");
+    for (int t = 0; t < 3; t++) {
+        arka_snapshot *s = kit_snapshot(e, "default", NAMES[t]);
+        assert_int_equal(s->n_files, t > 0);
+        assert_int_equal(s->n_hot_rows, t > 0 ? 0 : 5);
+        arka_snapshot_unref(s);
+        ASSERT_OK(kit_write(e, "default", NAMES[t], kit_rows(LEDGER_T0, 1, 5), &err));
+    }
+    ASSERT_FAILS(arka_engine_close(e, &err), ARKA_IO, "renaming to"); /* and neither at the end */
+    o.os = NULL;
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    for (int t = 0; t < 3; t++) {
+        arka_snapshot *s = kit_snapshot(e, "default", NAMES[t]);
+        assert_int_equal(kit_snapshot_rows(s), t > 0 ? 10 : 0);
+        arka_snapshot_unref(s);
+    }
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
 /* ---- the manifest's disk ---- */
 
 TEST(a_manifest_that_cannot_be_written_loses_and_doubles_nothing)
