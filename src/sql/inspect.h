@@ -41,6 +41,8 @@ typedef struct arka_inspection {
     size_t n_uses, cap_uses;
     bool information_schema; /* names one of information_schema's views */
     size_t information_at;
+    bool current_schema; /* asks for it */
+    size_t current_schema_at;
 } arka_inspection;
 
 /** DuckDB's parser, as one connection reaches it. */

@@ -117,6 +117,30 @@ TEST(show_lists_databases_and_tables)
     close_service();
 }
 
+TEST(the_schema_is_the_querys_own)
+{
+    arka_error err = {0};
+    arka_buf out = ARKA_BUF_INIT;
+    open_service("schema");
+    put("default", "cpu", "time:t v:f", "1000000 1.5");
+    put("other", "cpu", "time:t v:f", "1000000 2.5");
+    static const char *const DATABASES[] = {"other", "default", "other"};
+    for (int i = 0; i < 3; i++) {
+        char expected[64];
+        arka_query_options options =
+            csv(DATABASES[i], "SELECT current_schema() AS a, current_schema AS b");
+        snprintf(expected, sizeof expected, "a,b\r\n%s,%s\r\n", DATABASES[i], DATABASES[i]);
+        ASSERT_OK(ask(&options, &out, &err));
+        assert_string_equal(out.data, expected);
+        options = csv(DATABASES[(i + 1) % 3], "SELECT v FROM cpu");
+        ASSERT_OK(ask(&options, &out, &err));
+    }
+    arka_query_options options = csv("nowhere", "SELECT 1, current_schema()");
+    ASSERT_FAILS(ask(&options, &out, &err), ARKA_NOTFOUND, "unknown database: nowhere");
+    arka_buf_fini(&out);
+    close_service();
+}
+
 TEST(errors_come_with_duckdbs_words_on_the_users_text)
 {
     open_service("errors");

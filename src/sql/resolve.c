@@ -88,9 +88,13 @@ arka_status arka_resolve(arka_session *s, const arka_inspection *i, arka_slice d
     }
     if (scoped && i->information_schema)
         return out_of_scope(i, i->information_at, ARKA_SLICE("information_schema"), database, err);
-    if (i->information_schema)
+    if (i->current_schema && !arka_engine_has_database(s->sql->engine, database))
+        return arka_complain(err, ARKA_NOTFOUND, &i->text, i->current_schema_at,
+                             "unknown database: %.*s", ARKA_FMT(database));
+    if (i->information_schema || i->current_schema)
         ARKA_TRY(arka_views_ensure_all(s->instance->views, s, err));
     for (size_t k = 0; k < s->pins.n; k++)
         ARKA_TRY(arka_views_ensure(s->instance->views, &s->pins.items[k], err));
-    return unqualified ? choose_schema(s, database, err) : ARKA_OK;
+    /* else the schema is what the session's last query left, which is nobody's business */
+    return unqualified || i->current_schema ? choose_schema(s, database, err) : ARKA_OK;
 }

@@ -242,6 +242,16 @@ static arka_status check_window(walk *w, const arka_tree *t)
     return ARKA_OK;
 }
 
+/* current_schema(), or the word alone, which may also be a column's. */
+static bool is_current_schema(const arka_tree *t)
+{
+    const arka_tree *column = arka_tree_first(t, "column_names");
+    arka_slice function = arka_tree_text(t, "function_name");
+    return name_eq(function, ARKA_SLICE("current_schema")) ||
+           (column != NULL && column->next == NULL &&
+            name_eq(column->text, ARKA_SLICE("current_schema")));
+}
+
 static arka_status check_expression(walk *w, const arka_tree *t, arka_slice class)
 {
     static const char *const CLASSES[] = {
@@ -250,6 +260,10 @@ static arka_status check_expression(walk *w, const arka_tree *t, arka_slice clas
         "STAR",        "SUBQUERY", "WINDOW",   NULL};
     if (!listed(class, CLASSES))
         return refuse(w, t, "expression ", class);
+    if (is_current_schema(t)) {
+        w->inspection->current_schema = true;
+        w->inspection->current_schema_at = place(w, t);
+    }
     bool window = arka_slice_eq(class, ARKA_SLICE("WINDOW"));
     if (!window && !arka_slice_eq(class, ARKA_SLICE("FUNCTION")))
         return ARKA_OK;
