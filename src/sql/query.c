@@ -158,13 +158,33 @@ static arka_status start(arka_query *q, arka_sql *sql, const arka_query_options 
     return arka_run_fetch(&q->run, &q->chunk, err);
 }
 
+/*
+ * Where our files lie is not for those who ask. A file that DuckDB cannot read is no fault of the
+ * statement, whatever DuckDB calls it.
+ */
+static arka_status without_paths(arka_sql *sql, arka_status status, arka_error *err)
+{
+    const char *directory = sql->options.data_dir;
+    size_t n = strlen(directory);
+    char *at = status == ARKA_OK || err == NULL ? NULL : strstr(err->msg, directory);
+    if (at == NULL)
+        return status;
+    for (; at != NULL; at = strstr(at, directory)) {
+        char *rest = at + n + (at[n] == '/');
+        memmove(at, rest, strlen(rest) + 1);
+    }
+    if (status == ARKA_INPUT || status == ARKA_INTERNAL)
+        err->code = status = ARKA_IO;
+    return status;
+}
+
 arka_status arka_query_start(arka_sql *sql, const arka_query_options *options, arka_query **out,
                              arka_error *err)
 {
     ARKA_AUTO(arka_query) q = new_query();
     if (q == NULL)
         return arka_fail_nomem(err, "a query", sizeof *q);
-    arka_status status = start(q, sql, options, err);
+    arka_status status = without_paths(sql, start(q, sql, options, err), err);
     if (status == ARKA_OK)
         *out = arka_take(q);
     else
@@ -172,7 +192,7 @@ arka_status arka_query_start(arka_sql *sql, const arka_query_options *options, a
     return status;
 }
 
-arka_status arka_query_next(arka_query *q, arka_buf *out, bool *done, arka_error *err)
+static arka_status next_piece(arka_query *q, arka_buf *out, bool *done, arka_error *err)
 {
     size_t from = out->len;
     *done = false;
@@ -197,6 +217,11 @@ arka_status arka_query_next(arka_query *q, arka_buf *out, bool *done, arka_error
         q->done = *done = true;
     }
     return out->failed ? arka_fail_nomem(err, "an answer", out->len) : ARKA_OK;
+}
+
+arka_status arka_query_next(arka_query *q, arka_buf *out, bool *done, arka_error *err)
+{
+    return without_paths(q->session->sql, next_piece(q, out, done, err), err);
 }
 
 void arka_query_cancel(arka_query *q)
@@ -232,7 +257,7 @@ arka_status arka_query_estimate(arka_sql *sql, const arka_query_options *options
     ARKA_AUTO(arka_query) q = new_query();
     if (q == NULL)
         return arka_fail_nomem(err, "a query", sizeof *q);
-    arka_status status = count_rows(q, sql, options, out_rows, err);
+    arka_status status = without_paths(sql, count_rows(q, sql, options, out_rows, err), err);
     tell_start(q, options, NULL);
     return status;
 }

@@ -117,6 +117,32 @@ TEST(show_lists_databases_and_tables)
     close_service();
 }
 
+TEST(a_damaged_file_is_no_fault_of_the_statement_and_its_place_is_not_told)
+{
+    arka_error err = {0};
+    arka_snapshot *snapshot;
+    open_service("damaged");
+    put("default", "cpu", "time:t v:f", "1000000 1.5");
+    flush("default", "cpu");
+    ASSERT_OK(
+        arka_engine_snapshot(engine, ARKA_SLICE("default"), ARKA_SLICE("cpu"), &snapshot, &err));
+    assert_int_equal(snapshot->n_files, 1);
+    assert_int_equal(truncate(snapshot->files[0]->path, 100), 0);
+    for (int i = 0; i < 2; i++) {
+        arka_query_options options = csv("default", "SELECT v FROM cpu WHERE v > 1");
+        arka_buf out = ARKA_BUF_INIT;
+        ASSERT_FAILS(ask(&options, &out, &err), ARKA_IO, "default/cpu/1970/01/01/00/cpu_");
+        if (strstr(err.msg, kit_tmpdir()) != NULL)
+            fail_msg("%s", err.msg);
+        arka_buf_fini(&out);
+        err = (arka_error){0};
+        assert_int_equal(remove(snapshot->files[0]->path), i == 0 ? 0 : -1);
+    }
+    check_csv("SELECT 1 AS one", "one\r\n1\r\n");
+    arka_snapshot_unref(snapshot);
+    close_service();
+}
+
 TEST(the_schema_is_the_querys_own)
 {
     arka_error err = {0};
