@@ -12,8 +12,8 @@
  */
 ARKA_MUST_USE arka_status arka_name_check_database(arka_slice name, arka_error *err);
 /**
- * Measurement: a letter, digit or '_', then letters, digits, '_', '.', '-' or any UTF-8 above
- * ASCII's 0x7f that is not a control character; 1 to 128 bytes; no "..", not only digits and dots.
+ * Measurement: a letter, digit or '_', then letters, digits, '_', '.', '-' or any other UTF-8
+ * above ASCII; 1 to 128 bytes; no "..", not only digits and dots.
  */
 ARKA_MUST_USE arka_status arka_name_check_measurement(arka_slice name, arka_error *err);
 
