@@ -1,4 +1,7 @@
 /* A query from its text to encoded bytes. */
+#include <limits.h>
+#include <stdio.h>
+
 #include "base/buf.h"
 #include "sql/encode.h"
 #include "sql/lexer.h"
@@ -159,20 +162,19 @@ static arka_status start(arka_query *q, arka_sql *sql, const arka_query_options 
 }
 
 /*
- * Where our files lie is not for those who ask. A file that DuckDB cannot read is no fault of the
- * statement, whatever DuckDB calls it.
+ * Where our files lie is not for those who ask, unless they say it themselves. A file that DuckDB
+ * cannot read is no fault of the statement, whatever DuckDB calls it.
  */
-static arka_status without_paths(arka_sql *sql, arka_status status, arka_error *err)
+static arka_status without_paths(arka_sql *sql, arka_slice text, arka_status status,
+                                 arka_error *err)
 {
-    const char *directory = sql->options.data_dir;
-    size_t n = strlen(directory);
+    char directory[PATH_MAX + 1];
+    size_t n = (size_t)snprintf(directory, sizeof directory, "%s/", sql->options.data_dir);
     char *at = status == ARKA_OK || err == NULL ? NULL : strstr(err->msg, directory);
-    if (at == NULL)
+    if (at == NULL || memmem(text.data, text.len, directory, n) != NULL)
         return status;
-    for (; at != NULL; at = strstr(at, directory)) {
-        char *rest = at + n + (at[n] == '/');
-        memmove(at, rest, strlen(rest) + 1);
-    }
+    for (; at != NULL; at = strstr(at, directory))
+        memmove(at, at + n, strlen(at + n) + 1);
     if (status == ARKA_INPUT || status == ARKA_INTERNAL)
         err->code = status = ARKA_IO;
     return status;
@@ -184,7 +186,7 @@ arka_status arka_query_start(arka_sql *sql, const arka_query_options *options, a
     ARKA_AUTO(arka_query) q = new_query();
     if (q == NULL)
         return arka_fail_nomem(err, "a query", sizeof *q);
-    arka_status status = without_paths(sql, start(q, sql, options, err), err);
+    arka_status status = without_paths(sql, options->text, start(q, sql, options, err), err);
     if (status == ARKA_OK)
         *out = arka_take(q);
     else
@@ -221,7 +223,8 @@ static arka_status next_piece(arka_query *q, arka_buf *out, bool *done, arka_err
 
 arka_status arka_query_next(arka_query *q, arka_buf *out, bool *done, arka_error *err)
 {
-    return without_paths(q->session->sql, next_piece(q, out, done, err), err);
+    return without_paths(q->session->sql, q->inspection->text.user, next_piece(q, out, done, err),
+                         err);
 }
 
 void arka_query_cancel(arka_query *q)
@@ -257,7 +260,8 @@ arka_status arka_query_estimate(arka_sql *sql, const arka_query_options *options
     ARKA_AUTO(arka_query) q = new_query();
     if (q == NULL)
         return arka_fail_nomem(err, "a query", sizeof *q);
-    arka_status status = without_paths(sql, count_rows(q, sql, options, out_rows, err), err);
+    arka_status status =
+        without_paths(sql, options->text, count_rows(q, sql, options, out_rows, err), err);
     tell_start(q, options, NULL);
     return status;
 }

@@ -95,6 +95,14 @@ static arka_slice trim(arka_slice s)
     return s;
 }
 
+/* One name between quotes, and not "a" FROM b --", which begins and ends like one. */
+static bool is_quoted(arka_slice name)
+{
+    arka_lexer lexer = {name, 0};
+    arka_token t = arka_lexer_next(&lexer);
+    return t.kind == ARKA_TOKEN_QUOTED && t.text.len == name.len;
+}
+
 static arka_status put_columns(arka_buf *out, arka_slice columns, arka_error *err)
 {
     arka_slice rest = trim(columns);
@@ -109,7 +117,7 @@ static arka_status put_columns(arka_buf *out, arka_slice columns, arka_error *er
         if (name.len == 0)
             return arka_fail(err, ARKA_INPUT, "columns: a name is missing in '%.*s'",
                              columns.len > 80 ? 80 : (int)columns.len, columns.data);
-        if (name.len > 1 && name.data[0] == '"' && name.data[name.len - 1] == '"')
+        if (is_quoted(name))
             arka_buf_slice(out, name);
         else
             arka_sql_quote(out, '"', name);

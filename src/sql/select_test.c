@@ -46,6 +46,10 @@ TEST(parameters_become_a_select)
                             .end_time = ARKA_SLICE("2026-01-06"),
                             .limit = 0},
               "SELECT * FROM \"cpu\" WHERE \"time\" < TIMESTAMPTZ '2026-01-06T00:00:00Z' LIMIT 0");
+    check_sql((arka_select){.measurement = ARKA_SLICE("cpu"),
+                            .columns = ARKA_SLICE("\"a\" FROM b.c --\", \"d\"\"e\", \""),
+                            .limit = -1},
+              "SELECT \"\"\"a\"\" FROM b.c --\"\"\", \"d\"\"e\", \"\"\"\" FROM \"cpu\"");
     check_sql(select_of("v > 1 -- more", ""), "SELECT * FROM \"cpu\" WHERE (v > 1 -- more\n)");
     close_service();
 }
