@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/number.h"
@@ -17,6 +18,7 @@ enum {
     KEPT_BODY = 256 << 10,        /* of a connection's body buffer, between requests */
     FIRST_BODY = 64 << 10,
     DRAIN = 64 << 20, /* read and dropped after a refusal, so that the client comes to read it */
+    DRAIN_S = 5,      /* without a byte, then */
 };
 
 struct arka_http {
@@ -156,14 +158,54 @@ static void on_connection(void *context, struct MHD_Connection *connection_, voi
 
 /* ---- beginning ---- */
 
-static int64_t declared_length(const arka_request *r)
+/* What Content-Length and Transfer-Encoding say, of which a request may have any number. */
+typedef struct framing {
+    arka_slice length;
+    bool lengths_differ, chunked;
+    int n_codings;
+} framing;
+
+static bool same_word(arka_slice a, const char *word)
 {
-    arka_slice text = arka_request_header(r, "Content-Length");
-    int64_t n;
-    if (arka_request_header(r, "Transfer-Encoding").len > 0)
-        return -1;
-    /* what is no number has been refused by the library */
-    return arka_parse_i64(text.data, text.len, &n) ? n : 0;
+    return a.len == strlen(word) && strncasecmp(a.data, word, a.len) == 0;
+}
+
+static enum MHD_Result read_framing(void *context, enum MHD_ValueKind kind, const char *name,
+                                    size_t name_len, const char *value, size_t value_len)
+{
+    framing *f = context;
+    arka_slice header = {name, name_len}, text = {value, value_len};
+    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+        text.len--;
+    if (same_word(header, "Content-Length")) {
+        f->lengths_differ |= f->length.len > 0 && !arka_slice_eq(f->length, text);
+        f->length = text;
+    } else if (same_word(header, "Transfer-Encoding")) {
+        f->n_codings++;
+        f->chunked = same_word(text, "chunked");
+    }
+    return MHD_YES;
+}
+
+/*
+ * Where the body ends must be beyond doubt: a proxy in front that took the other header for it
+ * would see another request (RFC 9112, 6.1 and 6.3). What is no number the library has refused.
+ */
+static arka_status declared_length(const arka_request *r, int64_t *out, arka_error *err)
+{
+    framing f = {0};
+    MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, read_framing, &f);
+    *out = f.n_codings > 0 ? -1 : 0;
+    if (f.lengths_differ)
+        return arka_fail(err, ARKA_INPUT, "the request has two different Content-Length headers");
+    if (f.n_codings > 0 && f.length.len > 0)
+        return arka_fail(err, ARKA_INPUT,
+                         "the request has both Content-Length and Transfer-Encoding");
+    if (f.n_codings > 1 || (f.n_codings == 1 && !f.chunked))
+        return arka_fail(err, ARKA_INPUT, "the request's Transfer-Encoding is not just 'chunked'");
+    if (f.length.len > 0 && !arka_parse_i64(f.length.data, f.length.len, out))
+        return arka_fail(err, ARKA_INPUT, "the request's Content-Length is no number of bytes");
+    return ARKA_OK;
 }
 
 static void start_request(connection *c, struct MHD_Connection *mhd, const char *method)
@@ -186,7 +228,7 @@ static void start_request(connection *c, struct MHD_Connection *mhd, const char 
     c->phase = BODY;
     c->received = 0;
     c->discard = c->handled = false;
-    c->body_len = declared_length(r);
+    c->body_len = 0;
     atomic_fetch_add_explicit(&c->http->in_flight, 1, memory_order_relaxed);
     arka_count(&server->counters.requests, 1);
     arka_request_set_id(r, arka_request_header(r, "X-Request-ID"));
@@ -207,8 +249,6 @@ static void start_request(connection *c, struct MHD_Connection *mhd, const char 
 static enum MHD_Result refuse_body(connection *c)
 {
     arka_request *r = &c->request;
-    arka_answer_error(r, 413, "too_large", "the request body is over the limit of %lld bytes",
-                      (long long)c->http->max_body);
     r->answer.close = true;
     if (arka_request_header_has(r, "Expect", "100-continue") && c->received == 0) {
         c->phase = SENT; /* the client waits for a word before it sends */
@@ -216,15 +256,31 @@ static enum MHD_Result refuse_body(connection *c)
     }
     arka_reply_send_now(r);
     c->phase = DRAINING;
+    ARKA_IGNORE(MHD_set_connection_option(r->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                          (unsigned)DRAIN_S) == MHD_NO);
     return MHD_YES;
+}
+
+static enum MHD_Result refuse_size(connection *c)
+{
+    arka_answer_error(&c->request, 413, "too_large",
+                      "the request body is over the limit of %lld bytes",
+                      (long long)c->http->max_body);
+    return refuse_body(c);
 }
 
 static enum MHD_Result begin(connection *c, struct MHD_Connection *mhd, const char *method)
 {
+    arka_error err = {0};
     start_request(c, mhd, method);
-    if (c->body_len != 0)
+    arka_status status = declared_length(&c->request, &c->body_len, &err);
+    if (c->body_len != 0 || status != ARKA_OK)
         watch_body(c);
-    return c->body_len > c->http->max_body ? refuse_body(c) : MHD_YES;
+    if (status != ARKA_OK) {
+        arka_answer_fail(&c->request, &err);
+        return refuse_body(c);
+    }
+    return c->body_len > c->http->max_body ? refuse_size(c) : MHD_YES;
 }
 
 static void charge_body(connection *c)
@@ -273,7 +329,7 @@ static enum MHD_Result take_body(connection *c, const char *bytes, size_t *n)
     if (c->phase == DRAINING)
         return c->received < c->http->max_body + DRAIN ? MHD_YES : MHD_NO;
     if (c->received > c->http->max_body)
-        return refuse_body(c);
+        return refuse_size(c);
     if (c->discard)
         return MHD_YES;
     bool runs_here = r->route->run == ARKA_RUN_HERE || r->route->run == ARKA_RUN_WRITES;
