@@ -172,12 +172,17 @@ static int serve(const arka_settings *settings, const arka_log *log)
     signal(SIGTERM, end_at_once);
     signal(SIGINT, end_at_once);
     pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-    if (arka_server_stop(server, &err) != ARKA_OK) {
+    bool stuck;
+    int code = ARKA_EXIT_OK;
+    if (arka_server_stop(server, &stuck, &err) == ARKA_OK) {
+        arka_log_write(log, ARKA_INFO, "stopped", NULL, "everything is written");
+    } else {
         arka_log_write(log, ARKA_ERROR, "stopped", NULL, "not everything was written: %s", err.msg);
-        return ARKA_EXIT_FAILED;
+        code = ARKA_EXIT_FAILED;
     }
-    arka_log_write(log, ARKA_INFO, "stopped", NULL, "everything is written");
-    return ARKA_EXIT_OK;
+    if (stuck)
+        _exit(code);
+    return code;
 }
 
 /*

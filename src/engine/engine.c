@@ -102,18 +102,23 @@ arka_status arka_engine_open(const arka_engine_options *options, arka_engine **o
     return status;
 }
 
+arka_status arka_engine_finish(arka_engine *engine, arka_error *err)
+{
+    int64_t n_tables;
+    atomic_store(&engine->closing, true);
+    arka_engine__wait_for_writers(engine);
+    arka_engine__stop_flusher(engine);
+    if (engine->registry == NULL)
+        return ARKA_OK;
+    return arka_engine_flush(engine, (arka_slice){0}, (arka_slice){0}, &n_tables, err);
+}
+
 arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)
 {
     arka_engine *engine = take_engine;
     if (engine == NULL)
         return ARKA_OK;
-    atomic_store(&engine->closing, true);
-    arka_engine__wait_for_writers(engine);
-    arka_engine__stop_flusher(engine);
-    arka_status status = ARKA_OK;
-    int64_t n_tables;
-    if (engine->registry != NULL)
-        status = arka_engine_flush(engine, (arka_slice){0}, (arka_slice){0}, &n_tables, err);
+    arka_status status = arka_engine_finish(engine, err);
     arka_engine__wait_for_writers(engine); /* those that came to be refused */
     arka_engine__forget_unsure(engine);
     arka_registry_free(engine->registry);

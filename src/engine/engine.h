@@ -47,6 +47,11 @@ void arka_engine_options_default(arka_engine_options *options);
 ARKA_MUST_USE arka_status arka_engine_open(const arka_engine_options *options, arka_engine **out,
                                            arka_error *err);
 /**
+ * Refuse writes from now on with ARKA_BUSY, let those inside end, flush everything. Reads go on.
+ * For a process that ends without coming to close; close does the same. Returns a failure to flush.
+ */
+arka_status arka_engine_finish(arka_engine *engine, arka_error *err);
+/**
  * Flush everything and stop. Writes that are inside end first, those that begin meanwhile are
  * refused with ARKA_BUSY; all other calls must have ended before. When it returns the engine is
  * gone, and nobody may call any more. A failure to flush is returned, after every table was tried;

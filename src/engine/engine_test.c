@@ -228,6 +228,28 @@ TEST(memory_has_a_limit_and_a_flush_makes_room)
     ASSERT_OK(arka_engine_close(e, &err));
 }
 
+TEST(after_finish_everything_is_on_disk_and_only_reads_go_on)
+{
+    arka_error err = {0};
+    arka_engine *e;
+    arka_engine_options o = kit_engine_options("finish");
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    ASSERT_OK(kit_write(e, "default", "m", kit_rows(T0, 1, 100), &err));
+    ASSERT_OK(arka_engine_finish(e, &err));
+    ASSERT_FAILS(kit_write(e, "default", "m", kit_rows(T0, 1, 100), &err), ARKA_BUSY, "");
+    arka_snapshot *s = kit_snapshot(e, "default", "m");
+    assert_int_equal(kit_snapshot_rows(s), 100);
+    assert_int_equal(s->n_files, 1);
+    arka_snapshot_unref(s);
+    err = (arka_error){0};
+    ASSERT_OK(arka_engine_close(e, &err));
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    s = kit_snapshot(e, "default", "m");
+    assert_int_equal(kit_snapshot_rows(s), 100);
+    arka_snapshot_unref(s);
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
 /* ---- a flush fails: nothing is lost, and it is tried again ---- */
 
 static atomic_int failing;

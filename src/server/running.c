@@ -5,13 +5,14 @@
 
 #include "os/thread.h"
 
-enum { LOOK_EVERY_MS = 200, MAX_LOOKED_AT = 512 };
+enum { LOOK_EVERY_MS = 200, LOOK_AT_ONCE = 512 };
 
 struct arka_running {
     arka_mutex lock;    /* ranks below the locks that arka_query_cancel takes */
     arka_cond wake;     /* it is time to stop */
     arka_ticket *first; /* lock */
     int n;              /* lock */
+    bool all_cancelled; /* lock; those to come as well */
     bool stop;          /* lock */
     arka_thread watcher;
 };
@@ -24,19 +25,20 @@ static void cancel_locked(arka_ticket *ticket)
         arka_query_cancel(ticket->query);
 }
 
-static void look_at_clients_locked(arka_running *r)
+/* A batch of them, from `t` on; where the next one begins. */
+static arka_ticket *look_at_some_locked(arka_ticket *t)
 {
-    struct pollfd fds[MAX_LOOKED_AT];
-    arka_ticket *tickets[MAX_LOOKED_AT];
+    struct pollfd fds[LOOK_AT_ONCE];
+    arka_ticket *tickets[LOOK_AT_ONCE];
     nfds_t n = 0;
-    for (arka_ticket *t = r->first; t != NULL && n < MAX_LOOKED_AT; t = t->next) {
+    for (; t != NULL && n < LOOK_AT_ONCE; t = t->next) {
         if (t->fd < 0)
             continue;
         fds[n] = (struct pollfd){.fd = t->fd, .events = POLLRDHUP};
         tickets[n++] = t;
     }
     if (n == 0 || poll(fds, n, 0) <= 0)
-        return;
+        return t;
     for (nfds_t i = 0; i < n; i++) {
         if (!(fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR)))
             continue;
@@ -45,6 +47,7 @@ static void look_at_clients_locked(arka_running *r)
         else
             cancel_locked(tickets[i]);
     }
+    return t;
 }
 
 static void watch_clients(void *context)
@@ -54,7 +57,8 @@ static void watch_clients(void *context)
     while (!r->stop) {
         /* not woken by enter: that would cost every request a system call */
         arka_cond_wait(&r->wake, &r->lock, arka_mono_after_ms(LOOK_EVERY_MS));
-        look_at_clients_locked(r);
+        for (arka_ticket *t = r->first; t != NULL;)
+            t = look_at_some_locked(t);
     }
     arka_mutex_unlock(&r->lock);
 }
@@ -94,6 +98,7 @@ void arka_running_free(arka_running *running)
 static void enter(arka_running *running, arka_ticket *ticket)
 {
     arka_mutex_lock(&running->lock);
+    ticket->cancelled = running->all_cancelled && !ticket->receiving;
     ticket->next = running->first;
     if (running->first != NULL)
         running->first->previous = ticket;
@@ -153,6 +158,7 @@ void arka_running_cancel(arka_running *running, arka_ticket *ticket)
 void arka_running_cancel_all(arka_running *running)
 {
     arka_mutex_lock(&running->lock);
+    running->all_cancelled = true;
     for (arka_ticket *t = running->first; t != NULL; t = t->next)
         if (!t->receiving)
             cancel_locked(t);

@@ -117,28 +117,39 @@ int arka_server_port(const arka_server *server)
     return arka_listener_port(server->listener);
 }
 
-/* Let the requests in flight end; queries that take too long are cancelled. */
-static void drain(arka_server *server)
+/*
+ * Let the requests in flight end; queries that take too long are cancelled. How many of them do not
+ * end for all that.
+ */
+static int drain(arka_server *server)
 {
     enum { AFTER_CANCEL_MS = 10000 };
     const arka_log *log = server->log;
     int64_t grace_ms = server->settings->graceful_timeout * 1000;
     if (arka_http_wait_idle(server->http, arka_mono_after_ms(grace_ms)))
-        return;
+        return 0;
     arka_log_write(log, ARKA_WARN, "stop", NULL, "requests still in flight after %lld s: cancelled",
                    (long long)server->settings->graceful_timeout);
     arka_running_cancel_all(server->running);
-    if (!arka_http_wait_idle(server->http, arka_mono_after_ms(AFTER_CANCEL_MS)))
-        arka_log_write(log, ARKA_WARN, "stop", NULL, "connections that do not end are closed");
+    if (arka_http_wait_idle(server->http, arka_mono_after_ms(AFTER_CANCEL_MS)))
+        return 0;
+    arka_log_write(log, ARKA_WARN, "stop", NULL, "connections that do not end are closed");
+    return arka_workers_n_running(server->queries);
 }
 
-arka_status arka_server_stop(arka_server *take_server, arka_error *err)
+arka_status arka_server_stop(arka_server *take_server, bool *stuck, arka_error *err)
 {
+    *stuck = false;
     if (take_server == NULL)
         return ARKA_OK;
     atomic_store_explicit(&take_server->stopping, true, memory_order_relaxed);
     arka_listener_free(take_server->listener);
     take_server->listener = NULL;
-    drain(take_server);
-    return stop(take_server, err);
+    int n_left = drain(take_server);
+    if (n_left == 0)
+        return stop(take_server, err);
+    *stuck = true;
+    arka_log_write(take_server->log, ARKA_WARN, "stop", NULL,
+                   "%d queries cannot be cancelled and are left behind", n_left);
+    return arka_engine_finish(take_server->engine, err);
 }

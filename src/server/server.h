@@ -24,7 +24,11 @@ int arka_server_port(const arka_server *server);
  * Accept no more, wait for the requests in flight (at most server.graceful_timeout, then running
  * queries are cancelled), flush, close. Returns the engine's failure to flush; the server is gone
  * in any case. NULL is fine.
+ *
+ * A query cannot be cancelled inside of one call of a function (levenshtein of two megabytes). If
+ * one is still there after some seconds, everything is flushed all the same, but the server cannot
+ * be taken apart around it: *stuck is true, its threads run on, and the process has to _exit.
  */
-arka_status arka_server_stop(arka_server *take_server, arka_error *err);
+arka_status arka_server_stop(arka_server *take_server, bool *stuck, arka_error *err);
 
 #endif

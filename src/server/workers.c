@@ -76,6 +76,14 @@ arka_status arka_workers_new(const char *name, int n_threads, int max_waiting, a
     return ARKA_OK;
 }
 
+int arka_workers_n_running(arka_workers *workers)
+{
+    arka_mutex_lock(&workers->lock);
+    int n = workers->n_running;
+    arka_mutex_unlock(&workers->lock);
+    return n;
+}
+
 void arka_workers_stop(arka_workers *workers)
 {
     arka_mutex_lock(&workers->lock);
