@@ -550,7 +550,7 @@ def test_an_endless_stream_is_broken_off(short):
     "WITH RECURSIVE t AS (SELECT [1] AS n UNION ALL SELECT n || n FROM t) SELECT max(len(n)) FROM t",
     "SELECT count(*) FROM (SELECT * FROM range(100000000) ORDER BY random())", "SELECT json_pretty(repeat('[', 100000) || repeat(']', 100000))",
     "SELECT NULL::INT[100000][100000]", "SELECT list_resize([1], 100000000000)", "SELECT repeat('x', 400000000000)",
-    "SELECT repeat([1, 2, 3], 1000000000)", "SELECT bitstring_agg(range, 0, 4000000000) FROM range(2)"], ids=lambda s: s[:50])
+    "SELECT bitstring_agg(range, 0, 4000000000) FROM range(2)"], ids=lambda s: s[:50])
 def test_memory_bombs(short, sql):
     a = short.query_raw(sql)
     assert (a.status, a.json()["code"]) in ((413, "too_large"), (504, "timeout"), (400, "invalid")), a
@@ -558,7 +558,8 @@ def test_memory_bombs(short, sql):
 
 
 @pytest.mark.parametrize("sql", ["SELECT len(range(1000000000))", "SELECT length(repeat('x', 4000000000))", "SELECT unnest(range(1000000000)) LIMIT 1",
-                                 "SELECT len(list_resize([1], 1000000000))", "SELECT array_resize([1], 4000000000)"])
+                                 "SELECT len(list_resize([1], 1000000000))", "SELECT array_resize([1], 4000000000)",
+                                 "SELECT repeat([1, 2, 3], 1000000000)"])
 def test_memory_that_duckdb_does_not_count_ends_at_the_limit_of_the_process(short, sql):
     if is_sanitized():
         pytest.skip("the sanitizer's own memory is over the limit")
