@@ -7,7 +7,9 @@
 
 #include "columnar/parquet.h"
 #include "os/file.h"
+#include "os/clock.h"
 #include "table/snapshot.h"
+#include "wal/wal.h"
 
 typedef struct arka_engine arka_engine;
 
@@ -32,7 +34,18 @@ typedef struct arka_engine_options {
     int64_t flush_bytes;
     int64_t flush_interval_ms; /* rows and age flush one table at most this often */
     size_t hot_limit_bytes;    /* of all tables; writes beyond it are ARKA_BUSY */
+    /* the log; NULL dir: there is none, and what is hot is lost when the process dies */
+    const char *wal_dir;
+    arka_wal_sync_mode wal_sync_mode;
+    bool wal_async; /* what would wait for a sync waits for the write alone; a sync every second */
+    arka_ipc_codec wal_codec;
+    int64_t wal_segment_bytes, wal_segment_age_ms;
+    int64_t wal_max_bytes;     /* of all segments; writes beyond it are ARKA_BUSY */
+    bool wal_quarantine;       /* set damaged ranges aside instead of refusing to open */
+    int64_t request_window_ms; /* for how long idempotency keys are remembered */
     void (*on_event)(void *context, const arka_event *event); /* from any thread; NULL: none */
+    /* While the log is replayed, now and then. False: stop, open returns ARKA_CANCELLED. */
+    bool (*on_replay)(void *context, int64_t done_bytes, int64_t total_bytes);
     void *context;
 } arka_engine_options;
 
@@ -111,6 +124,23 @@ ARKA_MUST_USE arka_status arka_engine_snapshot(arka_engine *engine, arka_slice d
 arka_type arka_engine_column_type(arka_engine *engine, arka_slice database, arka_slice table,
                                   arka_slice column, bool *tag);
 
+/* ---- several tables at one instant ---- */
+
+typedef struct arka_table_ref {
+    arka_slice database, table;
+} arka_table_ref;
+/**
+ * All of them as they were at one LSN (*out_lsn): every row up to it and none above, each once.
+ * out: n snapshots, a reference each; none when it fails. ARKA_NOTFOUND names what is missing.
+ */
+ARKA_MUST_USE arka_status arka_engine_snapshots(arka_engine *engine, const arka_table_ref *tables,
+                                                size_t n, arka_snapshot **out, uint64_t *out_lsn,
+                                                arka_error *err);
+/** The highest LSN that a query which begins now sees, with all below it. */
+uint64_t arka_engine_visible_lsn(const arka_engine *engine);
+/** Wait until it is `lsn` or more; false: the deadline came first, or the engine is closing. */
+bool arka_engine_wait_visible(arka_engine *engine, uint64_t lsn, arka_mono deadline);
+
 /* ---- writes ---- */
 
 /** One batch for one table, and what became of it. */
@@ -121,13 +151,83 @@ typedef struct arka_put_batch {
     arka_error error;   /* out, when status is not OK */
 } arka_put_batch;
 
+/** What a write waits for before it is acknowledged. It is visible then in any case. */
+typedef enum arka_durability {
+    ARKA_DURABILITY_SYNCED,  /* it survives power loss */
+    ARKA_DURABILITY_WRITTEN, /* it survives the end of this process; synced within a second */
+    ARKA_DURABILITY_MEMORY,  /* nothing: it is written to the log soon after */
+} arka_durability;
+
+enum { ARKA_MAX_KEY = 255 }; /* bytes of an idempotency key */
+
 /**
- * Store batches into `database` (made if missing), each visible to every query that starts after
- * the return. Each batch whole or not at all; one that does not fit its table gets ARKA_INPUT or
- * ARKA_LIMIT in its `status` and the others are stored, unless `atomic`: then the first failure is
- * returned and no row is stored (columns that one of the batches brought may stay). ARKA_BUSY: over
- * the memory limit, closing, or the manifest is locked; ARKA_IO: the manifest could not be written;
- * ARKA_NOMEM. After those `status` says which batches were stored all the same.
+ * A write of batches into one database, in two steps. The memory is the caller's and must stay
+ * until the write has ended.
+ *
+ *     arka_request_prepare   takes memory, makes database, tables and columns, checks every batch;
+ *                            each batch has its final `status` after it, unless the commit fails
+ *     arka_request_commit    numbers the rows, logs them, makes them visible, then calls `done`
+ *
+ * A request that was prepared with ARKA_OK must be committed, or arka_request_abandon must be
+ * called.
+ */
+typedef struct arka_put_request {
+    arka_slice database;
+    arka_put_batch *batches;
+    size_t n_batches;
+    bool atomic; /* the first batch that does not fit fails all */
+    arka_durability durability;
+    arka_slice key; /* idempotency: 1 to ARKA_MAX_KEY bytes, see arka_key_check; empty: none */
+    arka_slice
+        answer; /* set before commit: remembered with the key, given back to who repeats it */
+    void (*done)(void *context); /* once, from a thread of the engine or within commit; short */
+    void *context;
+
+    /* out, of prepare */
+    int64_t n_fitting;  /* batches that will be stored; 0: nothing to commit */
+    bool repeated;      /* the key was known: nothing is stored, `lsn` and first_answer are set */
+    char *first_answer; /* NUL-terminated; freed by arka_request_fini */
+    /* out, of commit */
+    arka_status status;
+    arka_error error;
+    uint64_t lsn; /* of its last row; 0: no rows */
+
+    /* private to engine/ */
+    struct arka_put_request *next;
+    struct arka_pending_batch *pending;
+    int64_t n_bytes;
+    arka_mono not_before;
+    bool holds_memory, holds_key, is_inside;
+} arka_put_request;
+
+/**
+ * ARKA_BUSY: over the memory limit, closing, the log or the disk takes nothing at the moment, the
+ * manifest is locked, or a request with the same key is on its way; ARKA_INPUT or ARKA_LIMIT: with
+ * `atomic`, the first batch's failure, or a bad key; ARKA_IO: the manifest could not be written;
+ * ARKA_NOMEM. After an error nothing is held and nothing stored (columns that one of the batches
+ * brought may stay).
+ */
+ARKA_MUST_USE arka_status arka_request_prepare(arka_engine *engine, arka_put_request *request,
+                                               arka_error *err);
+/** Will commit call `done` before it returns? */
+bool arka_request_is_immediate(arka_engine *engine, const arka_put_request *request);
+/**
+ * Never fails by itself: `status` says what came of it when `done` is called. ARKA_BUSY: the log
+ * could not be written, nothing was stored. The request may be gone before this returns.
+ */
+void arka_request_commit(arka_engine *engine, arka_put_request *request);
+/** Instead of commit: gives back what prepare took. */
+void arka_request_abandon(arka_engine *engine, arka_put_request *request);
+/** Frees what is its own, after it has ended. */
+void arka_request_fini(arka_put_request *request);
+/** ARKA_INPUT: not 1 to ARKA_MAX_KEY printable ASCII characters. */
+ARKA_MUST_USE arka_status arka_key_check(arka_slice key, arka_error *err);
+
+/**
+ * Prepare, commit with ARKA_DURABILITY_SYNCED and wait. Each batch whole or not at all; one that
+ * does not fit its table gets ARKA_INPUT or ARKA_LIMIT in its `status` and the others are stored,
+ * unless `atomic`. Errors as above; after them `status` says which batches were stored all the
+ * same.
  */
 ARKA_MUST_USE arka_status arka_engine_write(arka_engine *engine, arka_slice database,
                                             arka_put_batch *batches, size_t n_batches, bool atomic,
@@ -141,6 +241,22 @@ ARKA_MUST_USE arka_status arka_engine_write(arka_engine *engine, arka_slice data
 ARKA_MUST_USE arka_status arka_engine_flush(arka_engine *engine, arka_slice database,
                                             arka_slice table, int64_t *out_tables, arka_error *err);
 
+/** What recovery did at the last open; all 0 when there was nothing to replay. */
+typedef struct arka_replay_info {
+    int64_t n_segments, n_bytes, n_records, n_rows; /* found */
+    int64_t replayed_rows;                          /* not in files yet: hot again */
+    int64_t torn_bytes, n_quarantined, ms;
+    int64_t finished_us; /* wall clock */
+    uint64_t last_lsn;
+} arka_replay_info;
+void arka_engine_get_replay(const arka_engine *engine, arka_replay_info *out);
+
+/** The log, for looking at it (any-thread functions only); NULL: there is none. */
+arka_wal *arka_engine_wal(arka_engine *engine);
+
+/** Why writes are refused at this moment, as a sentence in `out`; false: they are not. */
+bool arka_engine_is_refusing(arka_engine *engine, char *out, size_t cap);
+
 /** Counters since the start, and gauges. */
 typedef struct arka_engine_stats {
     int64_t rows_written, batches_written, bytes_written; /* into the hot tier */
@@ -148,6 +264,9 @@ typedef struct arka_engine_stats {
     int64_t flushes, flush_failures, flush_rows, flush_files, flush_bytes, flush_ns;
     int64_t hot_rows, hot_bytes, hot_limit_bytes;
     int64_t files, file_bytes, orphans;
+    uint64_t epoch, assigned_lsn, visible_lsn; /* durable: arka_wal_durable_lsn */
+    uint64_t pinned_lsn; /* the oldest row that is not in a file yet; assigned_lsn + 1: none */
+    int64_t commits, commit_requests, requests_repeated, requests_delayed;
 } arka_engine_stats;
 void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out);
 

@@ -5,11 +5,14 @@
 #include <stdatomic.h>
 
 #include "engine/engine.h"
+#include "engine/gate.h"
+#include "engine/requests.h"
 #include "meta/manifest.h"
 #include "os/thread.h"
 #include "table/registry.h"
 
 typedef struct arka_flush arka_flush;
+typedef struct arka_committer arka_committer;
 
 struct arka_engine {
     arka_engine_options options; /* without its strings */
@@ -24,7 +27,21 @@ struct arka_engine {
     /* Flushes that may have left unsynced directories, and how many of them a later sync covered.
      */
     atomic_uint unsynced, covered;
-    atomic_int writers; /* inside arka_engine_write; close waits for them on flush_done */
+    atomic_int writers; /* requests between prepare and done; close waits for them on flush_done */
+    arka_gate gate;     /* memory of hot rows and of requests on their way */
+    arka_requests *requests;
+
+    arka_wal *wal; /* NULL: there is no log */
+    uint64_t epoch;
+    arka_replay_info replay;
+    arka_committer *committer;
+    /*
+     * PUBLISH: held while the rows of a group are made visible and `visible` moves, and while
+     * snapshots of several tables are taken: so those see whole groups.
+     */
+    arka_mutex publish;
+    atomic_uint_fast64_t visible; /* the highest visible LSN; written under `publish` */
+    uint64_t assigned;            /* the highest LSN given out; under `publish` */
 
     arka_mutex flush_lock; /* FLUSH: below */
     arka_cond flush_wake;  /* the flusher has work, or must stop */
@@ -39,7 +56,8 @@ struct arka_engine {
         atomic_int_fast64_t rows_written, batches_written, bytes_written, writes_refused;
         atomic_int_fast64_t flushes, flush_failures, flush_rows, flush_files, flush_bytes, flush_ns,
             orphans;
-        atomic_int_fast64_t hot_rows, hot_bytes;
+        atomic_int_fast64_t hot_rows; /* hot bytes are the gate's */
+        atomic_int_fast64_t commits, commit_requests, requests_repeated, requests_delayed;
     } stats;
 };
 
@@ -65,6 +83,28 @@ ARKA_MUST_USE arka_status arka_engine__make_fit(arka_engine *engine, arka_databa
                                                 arka_slice name, arka_batch *batch,
                                                 arka_table **out_table, arka_batch **out_batch,
                                                 arka_error *err);
+
+/* commit.c: numbers rows, logs them, makes them visible, in groups, on a thread of its own. */
+/** The log is recovered and `assigned` is set. */
+ARKA_MUST_USE arka_status arka_engine__start_committer(arka_engine *engine, arka_error *err);
+/** Carries out what waits, then ends. */
+void arka_engine__stop_committer(arka_engine *engine);
+/** An event for the log, in order with the rows; lost when there is no memory or no log. */
+void arka_engine__log_control(arka_engine *engine, const char *event, arka_buf *take_payload);
+/**
+ * Every row up to this LSN, less one, is in files or belongs to no table: the log may forget it.
+ */
+uint64_t arka_engine__pinned_lsn(arka_engine *engine);
+/** Memory was given back: writes that wait for it may go on. */
+void arka_engine__memory_freed(arka_engine *engine);
+
+/* recover.c */
+/** Open the log, replay what is in no file yet. */
+ARKA_MUST_USE arka_status arka_engine__recover(arka_engine *engine, arka_error *err);
+
+/* publish.c */
+/** The next rows, as many, get their numbers: the first one. */
+uint64_t arka_engine__assign(arka_engine *engine, int64_t n_rows) ARKA_REQUIRES(engine->publish);
 
 /* orphans.c */
 /** Files in the tables' directories that no table has go to {base}/.orphans; missing ones are told.

@@ -35,6 +35,15 @@ typedef struct arka_manifest_file {
     int32_t schema_version;
 } arka_manifest_file;
 
+enum { ARKA_UUID_TEXT = 36 };
+
+typedef struct arka_manifest_table {
+    int64_t id, database_id;
+    arka_slice name;
+    arka_slice uuid; /* of this incarnation: the same name, dropped and made again, has another */
+    uint64_t flushed_lsn; /* every row up to it is in the table's files; 0: none is */
+} arka_manifest_table;
+
 /**
  * For the start, while no other thread uses the manifest: the callbacks are free to take locks.
  * Everything, in an order in which each thing's owner comes first: databases, tables, the current
@@ -44,8 +53,7 @@ typedef struct arka_manifest_reader {
     void *context;
     arka_status (*database)(void *context, int64_t id, arka_slice name, int64_t created_us,
                             arka_error *err);
-    arka_status (*table)(void *context, int64_t id, int64_t database_id, arka_slice name,
-                         arka_error *err);
+    arka_status (*table)(void *context, const arka_manifest_table *table, arka_error *err);
     arka_status (*field)(void *context, int64_t table_id, const arka_manifest_field *field,
                          arka_error *err);
     arka_status (*file)(void *context, int64_t table_id, const arka_manifest_file *file,
@@ -57,24 +65,62 @@ ARKA_MUST_USE arka_status arka_manifest_read(arka_manifest *manifest,
 ARKA_MUST_USE arka_status arka_manifest_add_database(arka_manifest *manifest, arka_slice name,
                                                      int64_t now_us, int64_t *out_id,
                                                      arka_error *err);
-/** A table with its first schema (each field's since_version is 1). */
+/** A table with its first schema (each field's since_version is 1). out_uuid: NUL-terminated. */
 ARKA_MUST_USE arka_status arka_manifest_add_table(arka_manifest *manifest, int64_t database_id,
                                                   arka_slice name, int64_t now_us,
                                                   const arka_manifest_field *fields, int n_fields,
-                                                  int64_t *out_id, arka_error *err);
+                                                  int64_t *out_id,
+                                                  char out_uuid[ARKA_UUID_TEXT + 1],
+                                                  arka_error *err);
 /** New fields, and new forms of old ones, of one schema version. */
 ARKA_MUST_USE arka_status arka_manifest_add_fields(arka_manifest *manifest, int64_t table_id,
                                                    const arka_manifest_field *fields, int n_fields,
                                                    arka_error *err);
+/** What one flush brings for one table. */
+typedef struct arka_manifest_flush {
+    int64_t table_id;
+    uint64_t flushed_lsn; /* the table's, from now on; one below what it has changes nothing */
+    const arka_manifest_file *files;
+    size_t n_files;
+} arka_manifest_flush;
 /**
  * All of them in one transaction. Where writing the commit failed, power loss before the next
  * commit that succeeds may yet bring it about: until then the files must stay.
  */
-ARKA_MUST_USE arka_status arka_manifest_add_files(arka_manifest *manifest, int64_t table_id,
-                                                  const arka_manifest_file *files, size_t n_files,
-                                                  arka_error *err);
+ARKA_MUST_USE arka_status arka_manifest_commit_flushes(arka_manifest *manifest,
+                                                       const arka_manifest_flush *flushes, size_t n,
+                                                       arka_error *err);
 /** Is the file in? For the one who does not know whether a commit that failed took place. */
 ARKA_MUST_USE arka_status arka_manifest_has_file(arka_manifest *manifest, arka_slice path,
                                                  bool *out, arka_error *err);
+
+/* ---- small facts by name ---- */
+
+/** *out stays as it is when the name has no value. */
+ARKA_MUST_USE arka_status arka_manifest_get_number(arka_manifest *manifest, const char *name,
+                                                   uint64_t *out, arka_error *err);
+ARKA_MUST_USE arka_status arka_manifest_set_number(arka_manifest *manifest, const char *name,
+                                                   uint64_t value, arka_error *err);
+
+/* ---- requests that were stored and may be repeated, once the log has let go of them ---- */
+
+typedef struct arka_manifest_request {
+    arka_slice database, key;
+    uint64_t lsn;      /* the last of its rows */
+    int64_t stored_us; /* wall clock */
+    arka_slice answer; /* as it was given */
+} arka_manifest_request;
+/** In one transaction; one that is there already stays as it is. */
+ARKA_MUST_USE arka_status arka_manifest_add_requests(arka_manifest *manifest,
+                                                     const arka_manifest_request *requests,
+                                                     size_t n, arka_error *err);
+/** Every one, the oldest first; slices live for the call. Stops at a failure. At the start only. */
+ARKA_MUST_USE arka_status arka_manifest_each_request(
+    arka_manifest *manifest,
+    arka_status (*each)(void *context, const arka_manifest_request *request, arka_error *err),
+    void *context, arka_error *err);
+/** Those stored before that instant go. */
+ARKA_MUST_USE arka_status arka_manifest_drop_requests(arka_manifest *manifest, int64_t before_us,
+                                                      arka_error *err);
 
 #endif

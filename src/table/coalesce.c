@@ -103,6 +103,8 @@ arka_hot_slice *arka_slices_coalesce(arka_hot_slice *const *slices, size_t n_sli
         return NULL;
     }
     c.out->since = slices[0]->since;
+    c.out->lsn_first = slices[0]->lsn_first;
+    c.out->lsn_last = slices[n_slices - 1]->lsn_last;
     c.out->coalesced = true;
     return trim(c.out);
 }

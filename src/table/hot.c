@@ -39,15 +39,21 @@ void arka_hot_open(arka_hot *hot, arka_hot_slice *take_slice)
     hot->open = true;
 }
 
-bool arka_hot_add(arka_hot *hot, arka_batch *take_batch, arka_layout *take_layout)
+bool arka_hot_add(arka_hot *hot, arka_batch *take_batch, arka_layout *take_layout,
+                  uint64_t lsn_first)
 {
+    arka_hot_slice *slice = hot->last;
+    ARKA_DCHECK(slice->n == 0 || lsn_first > slice->lsn_last);
+    if (slice->n == 0)
+        slice->lsn_first = lsn_first;
+    slice->lsn_last = lsn_first + (uint64_t)take_batch->n_rows - 1;
     hot->n_rows += take_batch->n_rows;
     hot->n_bytes += (int64_t)take_batch->memory_bytes;
-    arka_hot_slice_add(hot->last, take_batch, take_layout);
-    bool full = hot->last->n == hot->last->cap;
+    arka_hot_slice_add(slice, take_batch, take_layout);
+    bool full = slice->n == slice->cap;
     if (full) {
         hot->open = false;
-        hot->next_cap = hot->last->cap * 2;
+        hot->next_cap = slice->cap * 2;
         if (hot->next_cap > ARKA_SLICE_BATCHES)
             hot->next_cap = ARKA_SLICE_BATCHES;
     }

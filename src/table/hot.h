@@ -27,8 +27,12 @@ bool arka_hot_has_room(const arka_hot *hot);
 int arka_hot_next_cap(const arka_hot *hot);
 /** The slice becomes the open one; takes the reference. */
 void arka_hot_open(arka_hot *hot, arka_hot_slice *take_slice);
-/** There is room. Takes both references. True when the slice is full now. */
-bool arka_hot_add(arka_hot *hot, arka_batch *take_batch, arka_layout *take_layout);
+/**
+ * There is room. Takes both references. The rows have the LSNs from lsn_first on, above all that
+ * were added before. True when the slice is full now.
+ */
+bool arka_hot_add(arka_hot *hot, arka_batch *take_batch, arka_layout *take_layout,
+                  uint64_t lsn_first);
 
 /**
  * Claim the oldest slices until they have max_bytes, all at the most, for a flush, and list them

@@ -20,6 +20,7 @@ typedef struct arka_hot_slice {
     bool claimed;                       /* a flush has it: it is not replaced any more */
     arka_mono since;                    /* when its first batch came */
     int64_t n_rows, n_bytes;
+    uint64_t lsn_first, lsn_last; /* of its rows; what lies between may be other tables' */
     int64_t n_small, small_bytes; /* of them, those worth putting together (coalesce.h) */
     arka_hot_batch items[];
 } arka_hot_slice;
@@ -27,7 +28,7 @@ typedef struct arka_hot_slice {
 ARKA_MUST_USE arka_status arka_hot_slice_new(int cap, arka_hot_slice **out, arka_error *err);
 void arka_hot_slice_unref(arka_hot_slice *slice);
 ARKA_CLEANUP(arka_hot_slice, arka_hot_slice_unref)
-/** There is room (n < cap). Takes both references. */
+/** There is room (n < cap). Takes both references. The caller sees to lsn_first and lsn_last. */
 void arka_hot_slice_add(arka_hot_slice *slice, arka_batch *take_batch, arka_layout *take_layout);
 
 /** Counted slices with how many entries of each belong. */

@@ -29,6 +29,7 @@ typedef struct arka_snapshot {
     arka_schema *schema;
     int64_t n_files, n_hot_batches;
     int64_t n_hot_rows, n_hot_bytes;
+    uint64_t lsn; /* of arka_table_begin_flush: its last row's. Else the engine's business */
     arka_data_file *const *files;
     const arka_hot_batch *hot;
     arka_file_list *file_list;      /* what keeps `files` alive; NULL: none */

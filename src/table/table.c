@@ -11,6 +11,7 @@ enum { LAYOUT_CACHE = 64 };
 
 struct arka_table {
     int64_t id;
+    char uuid[ARKA_UUID_TEXT + 1];
     char *database, *name;
     arka_mutex lock; /* TABLE: everything below */
     arka_schema *schema;
@@ -19,6 +20,7 @@ struct arka_table {
     arka_mono last_flush;
     bool flush_failed;
     arka_file_list *files; /* NULL: none */
+    uint64_t flushed_lsn;
 };
 
 arka_status arka_table_new(arka_slice database, arka_slice name, arka_schema *schema,
@@ -39,9 +41,12 @@ arka_status arka_table_new(arka_slice database, arka_slice name, arka_schema *sc
     return ARKA_OK;
 }
 
-void arka_table_set_id(arka_table *table, int64_t id)
+void arka_table_set_id(arka_table *table, int64_t id, const char uuid[ARKA_UUID_TEXT + 1],
+                       uint64_t flushed_lsn)
 {
     table->id = id;
+    memcpy(table->uuid, uuid, sizeof table->uuid);
+    table->flushed_lsn = flushed_lsn;
 }
 
 void arka_table_free(arka_table *table)
@@ -62,6 +67,11 @@ void arka_table_free(arka_table *table)
 int64_t arka_table_id(const arka_table *table)
 {
     return table->id;
+}
+
+const char *arka_table_uuid(const arka_table *table)
+{
+    return table->uuid;
 }
 
 const char *arka_table_database(const arka_table *table)
@@ -105,9 +115,17 @@ void arka_admitted_fini(arka_admitted *admitted)
     *admitted = (arka_admitted){0};
 }
 
-arka_status arka_admitted_reserve(arka_admitted *admitted, arka_error *err)
+const int16_t *arka_admitted_columns(const arka_admitted *admitted, int *n_fields)
 {
-    return arka_hot_slice_new(SPARE_ROOM, &admitted->spare, err);
+    *n_fields = admitted->layout->n_fields;
+    return admitted->layout->column_of_field;
+}
+
+bool arka_admitted_alike(const arka_admitted *a, const arka_admitted *b)
+{
+    return a->layout == b->layout ||
+           (a->layout->hash == b->layout->hash && a->layout->n_fields == b->layout->n_fields &&
+            arka_layout_matches(a->layout, b->batch));
 }
 
 static bool fits(const arka_schema *schema, const arka_batch *batch)
@@ -155,9 +173,13 @@ arka_status arka_table_admit(arka_table *table, arka_batch *batch, arka_admitted
         ARKA_TRY(make_layout(table, batch, &layout, err));
     }
     *out_fits = layout != NULL;
-    if (*out_fits)
-        *out = (arka_admitted){.batch = arka_batch_ref(batch), .layout = layout};
-    return ARKA_OK;
+    if (layout == NULL)
+        return ARKA_OK;
+    *out = (arka_admitted){.batch = arka_batch_ref(batch), .layout = layout};
+    arka_status status = arka_hot_slice_new(SPARE_ROOM, &out->spare, err);
+    if (status != ARKA_OK)
+        arka_admitted_fini(out);
+    return status;
 }
 
 /* ---- the hot batches ---- */
@@ -192,8 +214,8 @@ static bool put_together(arka_table *table, arka_hot_slice *const *picked, size_
     return gained;
 }
 
-/* Until nothing is worth it; one thread at a time. How many bytes that freed. */
-static int64_t coalesce(arka_table *table)
+/* Until nothing is worth it. */
+int64_t arka_table_coalesce(arka_table *table)
 {
     arka_hot_slice *picked[ARKA_COALESCE_SLICES];
     int64_t freed = 0;
@@ -203,33 +225,27 @@ static int64_t coalesce(arka_table *table)
     return freed;
 }
 
-arka_status arka_table_append(arka_table *table, arka_admitted *take_admitted, int64_t *out_freed,
-                              arka_error *err)
+bool arka_table_append(arka_table *table, arka_admitted *take_admitted, uint64_t lsn_first)
 {
-    arka_hot_slice *spare = arka_take(take_admitted->spare);
-    *out_freed = 0;
+    arka_hot_slice *spare = arka_take(take_admitted->spare), *room = NULL;
     arka_mutex_lock(&table->lock);
     while (!arka_hot_has_room(&table->hot)) {
-        if (spare == NULL) {
+        if (room == NULL && spare != NULL) {
             int cap = arka_hot_next_cap(&table->hot);
             arka_mutex_unlock(&table->lock);
-            arka_status status = arka_hot_slice_new(cap, &spare, err);
-            if (status != ARKA_OK) {
-                arka_admitted_fini(take_admitted);
-                return status;
-            }
+            if (arka_hot_slice_new(cap, &room, NULL) != ARKA_OK)
+                room = arka_take(spare);
             arka_mutex_lock(&table->lock);
         } else {
-            arka_hot_open(&table->hot, arka_take(spare));
+            arka_hot_open(&table->hot, arka_take(room));
         }
     }
-    bool full = arka_hot_add(&table->hot, take_admitted->batch, take_admitted->layout);
+    bool full = arka_hot_add(&table->hot, take_admitted->batch, take_admitted->layout, lsn_first);
     arka_mutex_unlock(&table->lock);
     *take_admitted = (arka_admitted){0};
-    arka_hot_slice_unref(spare); /* another thread was faster */
-    if (full)
-        *out_freed = coalesce(table);
-    return ARKA_OK;
+    arka_hot_slice_unref(room);
+    arka_hot_slice_unref(spare);
+    return full;
 }
 
 void arka_table_get_gauges(arka_table *table, arka_table_gauges *out)
@@ -238,8 +254,11 @@ void arka_table_get_gauges(arka_table *table, arka_table_gauges *out)
     arka_mutex_lock(&table->lock);
     out->hot_rows = table->hot.n_rows;
     out->hot_bytes = table->hot.n_bytes;
-    if (table->hot.first != NULL)
+    if (table->hot.first != NULL) {
         out->hot_since = table->hot.first->since;
+        out->hot_lsn = table->hot.first->lsn_first;
+    }
+    out->flushed_lsn = table->flushed_lsn;
     out->last_flush = table->last_flush;
     out->flush_failed = table->flush_failed;
     if (table->files != NULL) {
@@ -308,6 +327,7 @@ arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes, arka_sn
     if (room) {
         arka_hot_claim(&table->hot, max_bytes, s->slices);
         s->schema = arka_schema_ref(table->schema);
+        s->lsn = s->slices->slices.n ? arka_vec_last(&s->slices->slices)->lsn_last : 0;
         if (table->hot.n_claimed > 0)
             table->last_flush = arka_mono_now();
     }
@@ -351,7 +371,11 @@ void arka_table_end_flush(arka_table *table, arka_file_list *take_files, bool *o
     arka_file_list *before = table->files;
     ARKA_CHECK(take_files->n > (before ? before->n : 0), "files of table %s were lost",
                table->name);
-    arka_hot_slice *flushed = arka_hot_drop(&table->hot);
+    arka_hot_slice *flushed = arka_hot_drop(&table->hot), *last = flushed;
+    while (last != NULL && last->next != NULL)
+        last = last->next;
+    if (last != NULL)
+        table->flushed_lsn = last->lsn_last;
     table->files = take_files;
     table->flush_failed = false;
     arka_mutex_unlock(&table->lock);

@@ -5,6 +5,7 @@
 #ifndef ARKA_TABLE_TABLE_H
 #define ARKA_TABLE_TABLE_H
 
+#include "meta/manifest.h"
 #include "os/clock.h"
 #include "table/snapshot.h"
 
@@ -13,13 +14,18 @@ typedef struct arka_table arka_table;
 /** `schema`: takes a reference of its own. Names are copied. */
 ARKA_MUST_USE arka_status arka_table_new(arka_slice database, arka_slice name, arka_schema *schema,
                                          arka_table **out, arka_error *err);
-/** Its id in the manifest, given before any other thread knows the table. */
-void arka_table_set_id(arka_table *table, int64_t id);
+/**
+ * Its id and the UUID of its incarnation in the manifest (text, copied), and how far its files go;
+ * given before any other thread knows the table.
+ */
+void arka_table_set_id(arka_table *table, int64_t id, const char uuid[ARKA_UUID_TEXT + 1],
+                       uint64_t flushed_lsn);
 /** No other thread may know it. NULL is fine. */
 void arka_table_free(arka_table *table);
 ARKA_CLEANUP(arka_table, arka_table_free)
 
 int64_t arka_table_id(const arka_table *table);
+const char *arka_table_uuid(const arka_table *table);
 const char *arka_table_database(const arka_table *table);
 const char *arka_table_name(const arka_table *table);
 /** One reference for the caller. */
@@ -31,11 +37,14 @@ void arka_table_set_schema(arka_table *table, arka_schema *schema);
 typedef struct arka_admitted {
     arka_batch *batch;            /* one reference */
     struct arka_layout *layout;   /* one reference */
-    struct arka_hot_slice *spare; /* room of its own, or NULL */
+    struct arka_hot_slice *spare; /* room of its own, so that the append cannot fail */
 } arka_admitted;
 void arka_admitted_fini(arka_admitted *admitted);
-/** So that arka_table_append of it cannot fail. ARKA_NOMEM. */
-ARKA_MUST_USE arka_status arka_admitted_reserve(arka_admitted *admitted, arka_error *err);
+/** Which column holds which field, n_fields of them; -1: none. As long as the admission. */
+const int16_t *arka_admitted_columns(const arka_admitted *admitted, int *n_fields);
+/** Do the two have the same columns for the same fields, so that their rows may become one batch?
+ */
+bool arka_admitted_alike(const arka_admitted *a, const arka_admitted *b);
 
 /**
  * Does the batch fit the schema as it is now? *out_fits false: no; see arka_schema_fit, and set
@@ -44,17 +53,20 @@ ARKA_MUST_USE arka_status arka_admitted_reserve(arka_admitted *admitted, arka_er
 ARKA_MUST_USE arka_status arka_table_admit(arka_table *table, arka_batch *batch, arka_admitted *out,
                                            bool *out_fits, arka_error *err);
 /**
- * Make it visible; takes what `admitted` holds, also on failure (ARKA_NOMEM). Now and then this
- * puts small batches together, its own among them; *out_freed: hot bytes that this saved.
+ * Make it visible, with LSNs from lsn_first on, above those of all rows before; takes what
+ * `admitted` holds. Never fails. True: it would pay to call arka_table_coalesce.
  */
-ARKA_MUST_USE arka_status arka_table_append(arka_table *table, arka_admitted *take_admitted,
-                                            int64_t *out_freed, arka_error *err);
+bool arka_table_append(arka_table *table, arka_admitted *take_admitted, uint64_t lsn_first);
+/** Put small batches together; the hot bytes that this saved. One thread at a time does it. */
+int64_t arka_table_coalesce(arka_table *table);
 
 ARKA_MUST_USE arka_status arka_table_snapshot(arka_table *table, arka_snapshot **out,
                                               arka_error *err);
 
 typedef struct arka_table_gauges {
     int64_t hot_rows, hot_bytes;
+    uint64_t hot_lsn;     /* of the oldest hot row; 0: there is none */
+    uint64_t flushed_lsn; /* every row up to it is in a file */
     arka_mono hot_since;  /* when the oldest hot row came; ns 0: there is none */
     arka_mono last_flush; /* when the last flush began, or failed; ns 0: never */
     bool flush_failed;    /* the last one */
@@ -66,7 +78,8 @@ void arka_table_get_gauges(arka_table *table, arka_table_gauges *out);
 
 /**
  * What to flush next: the oldest hot batches, slice by slice, until they have max_bytes or there
- * are no more, as a snapshot without files. NULL when there are none. They stay visible until
+ * are no more, as a snapshot without files; its `lsn` is that of the last row, and every row of the
+ * table up to it is then in a file. NULL when there are none. They stay visible until
  * arka_table_end_flush; an error, or arka_table_fail_flush, leaves them to a later flush.
  */
 ARKA_MUST_USE arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes,
