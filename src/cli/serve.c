@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "cli/args.h"
 #include "cli/verbs.h"
+#include "os/failpoint.h"
 #include "os/file.h"
 #include "server/server.h"
 
@@ -84,7 +85,8 @@ static int load_settings(int argc, char **argv, arka_settings *settings, arka_er
     const char *file = o.texts[0] ? o.texts[0] : getenv("ARC_CONFIG_FILE");
     if (file != NULL && *file != 0 && arka_settings_read_file(settings, file, err) != ARKA_OK)
         return ARKA_EXIT_CONFIG;
-    if (arka_settings_read_environment(settings, getenv, err) != ARKA_OK)
+    if (arka_settings_read_environment(settings, getenv, err) != ARKA_OK ||
+        arka_failpoint_read_environment(err) != ARKA_OK)
         return ARKA_EXIT_CONFIG;
     for (int i = 1; i < o.n; i++) {
         char where[64];
