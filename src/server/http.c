@@ -236,7 +236,7 @@ static void start_request(connection *c, struct MHD_Connection *mhd, const char 
         arka_answer_error(r, 503, "unavailable", "out of memory for the request");
     else
         arka_target_route(r, (arka_slice){c->target.data, c->target.len});
-    c->discard = r->route == NULL;
+    c->discard = r->answer.status != 0; /* answered by the target alone */
 }
 
 /* ---- bodies ---- */
