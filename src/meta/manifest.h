@@ -3,7 +3,7 @@
  * full synchronisation: what a call committed survives power loss. One connection, calls from any
  * thread. Tables and columns: docs/formats/manifest.md. Errors: ARKA_IO, ARKA_BUSY (another program
  * has it locked, for seconds), ARKA_CORRUPT, ARKA_NOMEM, ARKA_EXISTS (the name is taken). A call
- * that failed changed nothing, as this process sees it; see arka_manifest_add_files.
+ * that failed changed nothing, as this process sees it; see arka_manifest_commit_flushes.
  */
 #ifndef ARKA_META_MANIFEST_H
 #define ARKA_META_MANIFEST_H
@@ -79,7 +79,8 @@ ARKA_MUST_USE arka_status arka_manifest_add_fields(arka_manifest *manifest, int6
 /** What one flush brings for one table. */
 typedef struct arka_manifest_flush {
     int64_t table_id;
-    uint64_t flushed_lsn; /* the table's, from now on; one below what it has changes nothing */
+    uint64_t flushed_lsn; /* the table's, from now on; one below what it has changes nothing. Above
+                           * INT64_MAX: ARKA_LIMIT */
     const arka_manifest_file *files;
     size_t n_files;
 } arka_manifest_flush;
@@ -110,7 +111,8 @@ typedef struct arka_manifest_request {
     int64_t stored_us; /* wall clock */
     arka_slice answer; /* as it was given */
 } arka_manifest_request;
-/** In one transaction; one that is there already stays as it is. */
+/** In one transaction. One that is there already stays, unless the new one has a higher LSN: then
+ * the old one's window had passed. */
 ARKA_MUST_USE arka_status arka_manifest_add_requests(arka_manifest *manifest,
                                                      const arka_manifest_request *requests,
                                                      size_t n, arka_error *err);

@@ -10,6 +10,8 @@ typedef struct seen {
     int32_t last_version;
     int last_type;
     int64_t rows;
+    uint64_t flushed_lsn; /* of the last table */
+    char uuids[3][ARKA_UUID_TEXT + 1];
 } seen;
 
 static arka_status on_database(void *context, int64_t id, arka_slice name, int64_t created_us,
@@ -22,10 +24,27 @@ static arka_status on_database(void *context, int64_t id, arka_slice name, int64
     return ARKA_OK;
 }
 
-static arka_status on_table(void *context, int64_t id, int64_t database_id, arka_slice name,
-                            arka_error *err)
+/* RFC 9562: version 4 and variant 10, lower case. */
+static void check_uuid(arka_slice uuid)
 {
-    ((seen *)context)->tables++;
+    assert_int_equal(uuid.len, ARKA_UUID_TEXT);
+    for (size_t i = 0; i < uuid.len; i++)
+        if (i == 8 || i == 13 || i == 18 || i == 23)
+            assert_int_equal(uuid.data[i], '-');
+        else
+            assert_non_null(strchr("0123456789abcdef", uuid.data[i]));
+    assert_int_equal(uuid.data[14], '4');
+    assert_non_null(strchr("89ab", uuid.data[19]));
+}
+
+static arka_status on_table(void *context, const arka_manifest_table *table, arka_error *err)
+{
+    seen *s = context;
+    check_uuid(table->uuid);
+    for (int i = 0; i < s->tables; i++)
+        assert_false(arka_slice_eq(table->uuid, arka_slice_of(s->uuids[i % 3])));
+    memcpy(s->uuids[s->tables++ % 3], table->uuid.data, ARKA_UUID_TEXT);
+    s->flushed_lsn = table->flushed_lsn;
     return ARKA_OK;
 }
 
@@ -56,27 +75,42 @@ static const char *path_of(const char *name)
     return path;
 }
 
+static seen read_all(arka_manifest *m)
+{
+    arka_error err = {0};
+    seen s = {0};
+    arka_manifest_reader reader = {&s, on_database, on_table, on_field, on_file};
+    ASSERT_OK(arka_manifest_read(m, &reader, &err));
+    return s;
+}
+
+static arka_status add_files(arka_manifest *m, int64_t table, uint64_t lsn,
+                             const arka_manifest_file *files, size_t n, arka_error *err)
+{
+    arka_manifest_flush flush = {table, lsn, files, n};
+    return arka_manifest_commit_flushes(m, &flush, 1, err);
+}
+
 TEST(what_was_committed_is_read_after_reopening)
 {
     arka_error err = {0};
     arka_manifest *m;
     int64_t db, table;
+    char uuid[ARKA_UUID_TEXT + 1];
     ASSERT_OK(arka_manifest_open(path_of("a.db"), &m, &err));
     ASSERT_OK(arka_manifest_add_database(m, ARKA_SLICE("default"), 5, &db, &err));
     arka_manifest_field fields[] = {{1, 1, 5, false, ARKA_SLICE("time")},
                                     {2, 1, 2, false, ARKA_SLICE("v")}};
-    ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("cpu"), 6, fields, 2, &table, &err));
+    ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("cpu"), 6, fields, 2, &table, uuid, &err));
     arka_manifest_field changed = {2, 2, 3, false, ARKA_SLICE("v")};
     ASSERT_OK(arka_manifest_add_fields(m, table, &changed, 1, &err));
     arka_manifest_file files[] = {{ARKA_SLICE("p1"), 10, 100, 1, 2, 7, 1},
                                   {ARKA_SLICE("p2"), 20, 200, 3, 4, 7, 2}};
-    ASSERT_OK(arka_manifest_add_files(m, table, files, 2, &err));
+    ASSERT_OK(add_files(m, table, 30, files, 2, &err));
     arka_manifest_close(m);
 
     ASSERT_OK(arka_manifest_open(path_of("a.db"), &m, &err));
-    seen s = {0};
-    arka_manifest_reader reader = {&s, on_database, on_table, on_field, on_file};
-    ASSERT_OK(arka_manifest_read(m, &reader, &err));
+    seen s = read_all(m);
     assert_int_equal(s.databases, 1);
     assert_int_equal(s.tables, 1);
     assert_int_equal(s.fields, 2); /* the newest form of each */
@@ -84,6 +118,8 @@ TEST(what_was_committed_is_read_after_reopening)
     assert_int_equal(s.last_type, 3);
     assert_int_equal(s.files, 2);
     assert_int_equal(s.rows, 30);
+    assert_int_equal(s.flushed_lsn, 30);
+    assert_string_equal(s.uuids[0], uuid);
     bool there;
     ASSERT_OK(arka_manifest_has_file(m, ARKA_SLICE("p2"), &there, &err));
     assert_true(there);
@@ -96,20 +132,22 @@ TEST(a_commit_is_whole_or_not_at_all)
 {
     arka_error err = {0};
     arka_manifest *m;
+    char uuid[ARKA_UUID_TEXT + 1];
     int64_t db, table;
     ASSERT_OK(arka_manifest_open(path_of("b.db"), &m, &err));
     ASSERT_OK(arka_manifest_add_database(m, ARKA_SLICE("default"), 5, &db, &err));
     ASSERT_FAILS(arka_manifest_add_database(m, ARKA_SLICE("DEFAULT"), 5, &db, &err), ARKA_EXISTS,
                  "adding a database");
     arka_manifest_field field = {1, 1, 5, false, ARKA_SLICE("time")};
-    ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("t"), 6, &field, 1, &table, &err));
+    ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("t"), 6, &field, 1, &table, uuid, &err));
     arka_manifest_file twice[] = {{ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1},
                                   {ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1}};
-    ASSERT_FAILS(arka_manifest_add_files(m, table, twice, 2, &err), ARKA_EXISTS, "adding a file");
+    ASSERT_FAILS(add_files(m, table, 5, twice, 2, &err), ARKA_EXISTS, "adding a file");
     bool there;
     ASSERT_OK(arka_manifest_has_file(m, ARKA_SLICE("same"), &there, &err));
     assert_false(there);
-    ASSERT_OK(arka_manifest_add_files(m, table, twice, 1, &err)); /* and it goes on */
+    assert_int_equal(read_all(m).flushed_lsn, 0);
+    ASSERT_OK(add_files(m, table, 5, twice, 1, &err)); /* and it goes on */
     arka_manifest_close(m);
 }
 
@@ -165,10 +203,11 @@ TEST(an_owner_that_is_not_there_is_our_fault)
 {
     arka_error err = {0};
     arka_manifest *m;
+    char uuid[ARKA_UUID_TEXT + 1];
     int64_t table;
     ASSERT_OK(arka_manifest_open(path_of("h.db"), &m, &err));
     arka_manifest_field field = {1, 1, 5, false, ARKA_SLICE("time")};
-    ASSERT_FAILS(arka_manifest_add_table(m, 77, ARKA_SLICE("t"), 6, &field, 1, &table, &err),
+    ASSERT_FAILS(arka_manifest_add_table(m, 77, ARKA_SLICE("t"), 6, &field, 1, &table, uuid, &err),
                  ARKA_INTERNAL, "FOREIGN KEY");
     arka_manifest_close(m);
 }
@@ -178,7 +217,7 @@ static bool try_change(arka_manifest *m, int64_t table, const char *path, arka_s
 {
     arka_error err = {0};
     arka_manifest_file files[] = {{arka_slice_of(path), 10, 100, 1, 2, 7, 1}};
-    *status = arka_manifest_add_files(m, table, files, 1, &err);
+    *status = add_files(m, table, 1, files, 1, &err);
     assert_int_equal(*status, err.code);
     kit_vfs_fail(0, 0, false);
     bool there;
@@ -190,12 +229,13 @@ TEST(a_failing_disk_changes_nothing_and_passes)
 {
     arka_error err = {0};
     arka_manifest *m;
+    char uuid[ARKA_UUID_TEXT + 1];
     int64_t db, table;
     kit_vfs_install();
     ASSERT_OK(arka_manifest_open(path_of("i.db"), &m, &err));
     ASSERT_OK(arka_manifest_add_database(m, ARKA_SLICE("default"), 5, &db, &err));
     arka_manifest_field field = {1, 1, 5, false, ARKA_SLICE("time")};
-    ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("t"), 6, &field, 1, &table, &err));
+    ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("t"), 6, &field, 1, &table, uuid, &err));
     static const int CALLS[] = {KIT_VFS_WRITE, KIT_VFS_SYNC};
     int n_files = 0;
     for (int c = 0; c < 2; c++)
@@ -218,9 +258,7 @@ TEST(a_failing_disk_changes_nothing_and_passes)
             }
     arka_manifest_close(m);
     ASSERT_OK(arka_manifest_open(path_of("i.db"), &m, &err));
-    seen s = {0};
-    arka_manifest_reader reader = {&s, on_database, on_table, on_field, on_file};
-    ASSERT_OK(arka_manifest_read(m, &reader, &err));
+    seen s = read_all(m);
     assert_int_equal(s.files, n_files);
     arka_manifest_close(m);
 }
