@@ -3,6 +3,7 @@
 enum {
     FIRST_CAP = 8,
     COALESCE_ENTRIES = 1024, /* most that are looked at at once */
+    SLICE_BYTES = 16 << 20,  /* a slice is closed: it is the least that a flush can take */
 };
 
 void arka_hot_fini(arka_hot *hot)
@@ -52,11 +53,12 @@ bool arka_hot_add(arka_hot *hot, arka_batch *take_batch, arka_layout *take_layou
     arka_hot_slice_add(slice, take_batch, take_layout);
     bool full = slice->n == slice->cap;
     if (full) {
-        hot->open = false;
         hot->next_cap = slice->cap * 2;
         if (hot->next_cap > ARKA_SLICE_BATCHES)
             hot->next_cap = ARKA_SLICE_BATCHES;
     }
+    if (full || slice->n_bytes >= SLICE_BYTES)
+        hot->open = false;
     return full;
 }
 
@@ -65,7 +67,10 @@ bool arka_hot_add(arka_hot *hot, arka_batch *take_batch, arka_layout *take_layou
 void arka_hot_claim(arka_hot *hot, int64_t max_bytes, arka_slice_list *out)
 {
     ARKA_CHECK(hot->n_claimed == 0, "one flush at a time");
-    for (arka_hot_slice *s = hot->first; s != NULL && out->n_bytes < max_bytes; s = s->next) {
+    for (arka_hot_slice *s = hot->first; s != NULL; s = s->next) {
+        /* Half a slice too much or too little is the nearest that whole slices come to it. */
+        if (out->slices.n > 0 && out->n_bytes > max_bytes - s->n_bytes / 2)
+            break;
         arka_slice_list_add(out, s);
         s->claimed = true;
         hot->n_claimed++;

@@ -35,7 +35,7 @@ bool arka_hot_add(arka_hot *hot, arka_batch *take_batch, arka_layout *take_layou
                   uint64_t lsn_first);
 
 /**
- * Claim the oldest slices until they have max_bytes, all at the most, for a flush, and list them
+ * Claim the oldest slices, about max_bytes of them and at least one, for a flush, and list them
  * (room for all was reserved). arka_hot_release gives them back, arka_hot_drop takes them out: the
  * chain by `next`, a reference each, is the caller's to let go without the lock.
  */
