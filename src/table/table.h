@@ -1,7 +1,6 @@
 /**
- * A table: one measurement's schema, its hot batches and its files, under one
- * lock. The face of table/ for the engine. All functions: any thread unless
- * noted.
+ * A table: one measurement's schema, its hot batches and its files, under one lock. The face of
+ * table/ for the engine. All functions: any thread unless noted.
  */
 #ifndef ARKA_TABLE_TABLE_H
 #define ARKA_TABLE_TABLE_H
@@ -13,15 +12,13 @@
 typedef struct arka_table arka_table;
 
 /** `schema`: takes a reference of its own. Names are copied. */
-ARKA_MUST_USE arka_status arka_table_new(arka_slice database, arka_slice name,
-                                         arka_schema *schema, arka_table **out,
-                                         arka_error *err);
+ARKA_MUST_USE arka_status arka_table_new(arka_slice database, arka_slice name, arka_schema *schema,
+                                         arka_table **out, arka_error *err);
 /**
- * Its id and the UUID of its incarnation in the manifest (text, copied), and
- * how far its files go; given before any other thread knows the table.
+ * Its id and the UUID of its incarnation in the manifest (text, copied), and how far its files go;
+ * given before any other thread knows the table.
  */
-void arka_table_set_id(arka_table *table, int64_t id,
-                       const char uuid[ARKA_UUID_TEXT + 1],
+void arka_table_set_id(arka_table *table, int64_t id, const char uuid[ARKA_UUID_TEXT + 1],
                        uint64_t flushed_lsn);
 /** No other thread may know it. NULL is fine. */
 void arka_table_free(arka_table *table);
@@ -38,89 +35,68 @@ void arka_table_set_schema(arka_table *table, arka_schema *schema);
 
 /** A batch that fits the table, ready to become visible. */
 typedef struct arka_admitted {
-  arka_batch *batch;          /* one reference */
-  struct arka_layout *layout; /* one reference */
-  struct arka_hot_slice
-      *spare; /* room of its own, so that the append cannot fail */
+    arka_batch *batch;            /* one reference */
+    struct arka_layout *layout;   /* one reference */
+    struct arka_hot_slice *spare; /* room of its own, so that the append cannot fail */
 } arka_admitted;
 void arka_admitted_fini(arka_admitted *admitted);
-/** Which column holds which field, n_fields of them; -1: none. As long as the
- * admission. */
-const int16_t *arka_admitted_columns(const arka_admitted *admitted,
-                                     int *n_fields);
-/** Do the two have the same columns for the same fields, so that their rows may
- * become one batch?
+/** Which column holds which field, n_fields of them; -1: none. As long as the admission. */
+const int16_t *arka_admitted_columns(const arka_admitted *admitted, int *n_fields);
+/** Do the two have the same columns for the same fields, so that their rows may become one batch?
  */
 bool arka_admitted_alike(const arka_admitted *a, const arka_admitted *b);
 
 /**
- * Does the batch fit the schema as it is now? *out_fits false: no; see
- * arka_schema_fit, and set the new schema or cast first. References its own.
- * ARKA_NOMEM.
+ * Does the batch fit the schema as it is now? *out_fits false: no; see arka_schema_fit, and set
+ * the new schema or cast first. References its own. ARKA_NOMEM.
  */
-ARKA_MUST_USE arka_status arka_table_admit(arka_table *table, arka_batch *batch,
-                                           arka_admitted *out, bool *out_fits,
-                                           arka_error *err);
+ARKA_MUST_USE arka_status arka_table_admit(arka_table *table, arka_batch *batch, arka_admitted *out,
+                                           bool *out_fits, arka_error *err);
 /**
- * Make it visible, with LSNs from lsn_first on, above those of all rows before;
- * takes what `admitted` holds. Never fails. True: it would pay to call
- * arka_table_coalesce.
+ * Make it visible, with LSNs from lsn_first on, above those of all rows before; takes what
+ * `admitted` holds. Never fails. True: it would pay to call arka_table_coalesce.
  */
-bool arka_table_append(arka_table *table, arka_admitted *take_admitted,
-                       uint64_t lsn_first);
-/** Put small batches together; the hot bytes that this saved. One thread at a
- * time does it. */
+bool arka_table_append(arka_table *table, arka_admitted *take_admitted, uint64_t lsn_first);
+/** Put small batches together; the hot bytes that this saved. One thread at a time does it. */
 int64_t arka_table_coalesce(arka_table *table);
 
-ARKA_MUST_USE arka_status arka_table_snapshot(arka_table *table,
-                                              arka_snapshot **out,
+ARKA_MUST_USE arka_status arka_table_snapshot(arka_table *table, arka_snapshot **out,
                                               arka_error *err);
 
 typedef struct arka_table_gauges {
-  int64_t hot_rows, hot_bytes;
-  uint64_t hot_lsn;     /* of the oldest hot row; 0: there is none */
-  uint64_t flushed_lsn; /* every row up to it is in a file */
-  arka_mono hot_since;  /* when the oldest hot row came; ns 0: there is none */
-  arka_mono last_flush; /* when the last flush began, or failed; ns 0: never */
-  bool flush_failed;    /* the last one */
-  double parquet_ratio; /* bytes in a file ÷ hot bytes, as its flushes tell; at
-                           first a guess */
-  int64_t n_files, file_bytes, file_rows;
+    int64_t hot_rows, hot_bytes;
+    uint64_t hot_lsn;     /* of the oldest hot row; 0: there is none */
+    uint64_t flushed_lsn; /* every row up to it is in a file */
+    arka_mono hot_since;  /* when the oldest hot row came; ns 0: there is none */
+    arka_mono last_flush; /* when the last flush began, or failed; ns 0: never */
+    bool flush_failed;    /* the last one */
+    double parquet_ratio; /* bytes in a file ÷ hot bytes, as its flushes tell; at first a guess */
+    int64_t n_files, file_bytes, file_rows;
 } arka_table_gauges;
 void arka_table_get_gauges(arka_table *table, arka_table_gauges *out);
 
 /* ---- flush: one at a time a table (the engine sees to it) ---- */
 
 /**
- * What to flush next: the oldest hot batches, slice by slice, as near to
- * max_bytes as whole slices come (at least one), as a snapshot without files;
- * its `lsn` is that of the last row, and every row of the table up to it is
- * then in a file. NULL when there are none. They stay visible until
- * arka_table_end_flush; an error, or arka_table_fail_flush, leaves them to a
- * later flush.
+ * What to flush next: the oldest hot batches, slice by slice, as near to max_bytes as whole slices
+ * come (at least one), as a snapshot without files; its `lsn` is that of the last row, and every
+ * row of the table up to it is then in a file. NULL when there are none. They stay visible until
+ * arka_table_end_flush; an error, or arka_table_fail_flush, leaves them to a later flush.
  */
-ARKA_MUST_USE arka_status arka_table_begin_flush(arka_table *table,
-                                                 int64_t max_bytes,
-                                                 arka_snapshot **out,
-                                                 arka_error *err);
-/** The flush failed. Its batches are as before, or, with `keep`, its own until
- * it ends after all.
+ARKA_MUST_USE arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes,
+                                                 arka_snapshot **out, arka_error *err);
+/** The flush failed. Its batches are as before, or, with `keep`, its own until it ends after all.
  */
 void arka_table_fail_flush(arka_table *table, bool keep);
-/** What the table's files will be with n more, for arka_table_end_flush.
- * ARKA_NOMEM. */
-ARKA_MUST_USE arka_status arka_table_plan_files(arka_table *table,
-                                                arka_data_file *const *files,
-                                                size_t n, arka_file_list **out,
-                                                arka_error *err);
+/** What the table's files will be with n more, for arka_table_end_flush. ARKA_NOMEM. */
+ARKA_MUST_USE arka_status arka_table_plan_files(arka_table *table, arka_data_file *const *files,
+                                                size_t n, arka_file_list **out, arka_error *err);
 /**
- * In one step for every snapshot: the batches of the flush go, the files (a
- * reference, taken) come. *out_first: the table had no file before.
+ * In one step for every snapshot: the batches of the flush go, the files (a reference, taken) come.
+ * *out_first: the table had no file before.
  */
-void arka_table_end_flush(arka_table *table, arka_file_list *take_files,
-                          bool *out_first);
-/** The files that the manifest knows (a reference, taken); at start only, once.
- */
+void arka_table_end_flush(arka_table *table, arka_file_list *take_files, bool *out_first);
+/** The files that the manifest knows (a reference, taken); at start only, once. */
 void arka_table_load_files(arka_table *table, arka_file_list *take_files);
 
 #endif
