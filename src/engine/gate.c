@@ -12,7 +12,8 @@ void arka_gate_init(arka_gate *gate, int64_t limit_bytes)
 /* Tenths of a percent, so that the delay does not move in steps of 5 ms. */
 static int64_t tenths(const arka_gate *gate, int64_t used)
 {
-    return gate->limit > 0 ? (int64_t)((double)used * 1000 / (double)gate->limit) : 0;
+    double t = gate->limit > 0 ? (double)used * 1000 / (double)gate->limit : 0;
+    return t < 1e9 ? (int64_t)t : 1000000000;
 }
 
 static bool is_red(arka_gate *gate, int64_t used)
