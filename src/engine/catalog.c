@@ -1,5 +1,6 @@
 /* Databases, tables and schemas: loading them, and making them when a write needs them. */
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "engine/engine_priv.h"
 
@@ -9,6 +10,8 @@
 struct pending {
     int64_t id, database_id;
     char *name;
+    char uuid[ARKA_UUID_TEXT + 1];
+    uint64_t flushed_lsn;
     ARKA_VEC(arka_field) fields; /* names in the arena */
     int32_t version;
     arka_table *table; /* the registry's, once made */
@@ -37,12 +40,18 @@ static arka_status load_database(void *context, int64_t id, arka_slice name, int
     return ARKA_OK;
 }
 
-static arka_status load_table(void *context, int64_t id, int64_t database_id, arka_slice name,
-                              arka_error *err)
+static arka_status load_table(void *context, const arka_manifest_table *found, arka_error *err)
 {
     loading *l = context;
-    char *copy = arka_arena_text(&l->arena, name);
-    struct pending table = {.id = id, .database_id = database_id, .name = copy};
+    char *copy = arka_arena_text(&l->arena, found->name);
+    struct pending table = {.id = found->id,
+                            .database_id = found->database_id,
+                            .name = copy,
+                            .flushed_lsn = found->flushed_lsn};
+    if (found->uuid.len != ARKA_UUID_TEXT)
+        return arka_fail(err, ARKA_CORRUPT, "table %lld '%.*s' has no UUID", (long long)found->id,
+                         ARKA_FMT(found->name));
+    memcpy(table.uuid, found->uuid.data, ARKA_UUID_TEXT);
     return copy != NULL && arka_vec_push(&l->tables, table)
                ? ARKA_OK
                : arka_fail_nomem(err, "a list of tables", sizeof table);
@@ -105,7 +114,7 @@ static arka_status make_table(loading *l, struct pending *t, arka_error *err)
     ARKA_TRY(arka_table_new(arka_slice_of(arka_database_name(database)), arka_slice_of(t->name),
                             schema, &table, err));
     ARKA_TRY(arka_registry_reserve_table(registry, database, arka_slice_of(t->name), err));
-    arka_table_set_id(table, t->id);
+    arka_table_set_id(table, t->id, t->uuid, t->flushed_lsn);
     t->table = table;
     arka_registry_add_table(registry, database, arka_take(table));
     return ARKA_OK;
@@ -290,16 +299,39 @@ static arka_status add_table(arka_engine *engine, arka_database *database, arka_
 {
     ARKA_AUTO(arka_table) table = NULL;
     int64_t id;
+    char uuid[ARKA_UUID_TEXT + 1] = "";
     ARKA_TRY(check_path_part("measurement", name, err));
     ARKA_TRY(
         arka_table_new(arka_slice_of(arka_database_name(database)), name, schema, &table, err));
     ARKA_TRY(arka_registry_reserve_table(engine->registry, database, name, err));
     ARKA_TRY(arka_manifest_add_table(engine->manifest, arka_database_id(database), name,
-                                     arka_wall_us(), fields, n_fields, &id, err));
-    arka_table_set_id(table, id);
+                                     arka_wall_us(), fields, n_fields, &id, uuid, err));
+    arka_table_set_id(table, id, uuid, 0);
     *out = table;
     arka_registry_add_table(engine->registry, database, arka_take(table));
     return ARKA_OK;
+}
+
+/* What the log is told of it, for those who read the log alone. */
+static void log_change(arka_engine *engine, const char *event, const arka_table *table,
+                       int32_t version, const arka_manifest_field *fields, int n_fields)
+{
+    arka_buf text = ARKA_BUF_INIT;
+    arka_buf_literal(&text, "{\"database\":");
+    arka_json_string_repaired(&text, arka_slice_of(arka_table_database(table)));
+    arka_buf_literal(&text, ",\"table\":");
+    arka_json_string_repaired(&text, arka_slice_of(arka_table_name(table)));
+    arka_buf_printf(&text, ",\"table_id\":\"%s\",\"schema_id\":%d,\"columns\":[",
+                    arka_table_uuid(table), version);
+    for (int i = 0; i < n_fields; i++) {
+        arka_buf_printf(&text, "%s{\"id\":%d,\"name\":", i ? "," : "", fields[i].id);
+        arka_json_string_repaired(&text, fields[i].name);
+        arka_buf_printf(&text, ",\"type\":\"%s\",\"tag\":%s}",
+                        arka_type_name((arka_type)fields[i].type),
+                        fields[i].tag ? "true" : "false");
+    }
+    arka_buf_literal(&text, "]}");
+    arka_engine__log_control(engine, event, &text);
 }
 
 /* The manifest first, then what others see. */
@@ -309,6 +341,7 @@ static arka_status change_schema(arka_engine *engine, arka_database *database, a
 {
     arka_manifest_field *changes;
     int n_changes;
+    const char *event = *table == NULL ? "create_table" : "alter_table";
     ARKA_TRY(list_changes(old, next, &changes, &n_changes, err));
     arka_status status;
     if (*table == NULL) {
@@ -319,9 +352,11 @@ static arka_status change_schema(arka_engine *engine, arka_database *database, a
         if (status == ARKA_OK)
             arka_table_set_schema(*table, next);
     }
-    arka_free(changes);
-    if (status == ARKA_OK)
+    if (status == ARKA_OK) {
+        log_change(engine, event, *table, next->version, changes, n_changes);
         arka_engine__catalog_changed(engine);
+    }
+    arka_free(changes);
     return status;
 }
 

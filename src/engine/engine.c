@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "engine/commit.h"
 
 void arka_engine_options_default(arka_engine_options *options)
 {
@@ -16,6 +17,12 @@ void arka_engine_options_default(arka_engine_options *options)
         .flush_bytes = INT64_C(256) << 20,
         .flush_interval_ms = 1000,
         .hot_limit_bytes = (size_t)2 << 30,
+        .wal_sync_mode = ARKA_WAL_FDATASYNC,
+        .wal_codec = ARKA_IPC_PLAIN,
+        .wal_segment_bytes = INT64_C(128) << 20,
+        .wal_segment_age_ms = 3600000,
+        .wal_max_bytes = INT64_C(20) << 30,
+        .request_window_ms = 3600000,
     };
 }
 
@@ -76,7 +83,12 @@ static arka_status open_parts(arka_engine *engine, const arka_engine_options *op
     ARKA_TRY(arka_engine__set_orphans_aside(engine, err));
     arka_database *first;
     ARKA_TRY(arka_engine__database(engine, arka_slice_of(options->default_database), &first, err));
-    return arka_engine__start_flusher(engine, err);
+    /* The flusher makes room while the log is replayed. */
+    ARKA_TRY(arka_engine__start_flusher(engine, err));
+    ARKA_TRY(arka_engine__recover(engine, options->wal_dir, err));
+    ARKA_TRY(arka_engine__start_committer(engine, err));
+    engine->opened = true;
+    return ARKA_OK;
 }
 
 arka_status arka_engine_open(const arka_engine_options *options, arka_engine **out, arka_error *err)
@@ -86,12 +98,14 @@ arka_status arka_engine_open(const arka_engine_options *options, arka_engine **o
         return arka_fail_nomem(err, "the engine", sizeof *engine);
     engine->options = *options;
     engine->options.base_path = engine->options.manifest_path = NULL; /* we keep our own */
-    engine->options.default_database = NULL;
+    engine->options.default_database = engine->options.wal_dir = NULL;
     if (engine->options.os == NULL)
         engine->options.os = &arka_os_real;
     engine->lock_fd = -1;
     arka_mutex_init(&engine->ddl, ARKA_LOCK_DDL);
     arka_mutex_init(&engine->flush_lock, ARKA_LOCK_FLUSH);
+    arka_mutex_init(&engine->publish, ARKA_LOCK_PUBLISH);
+    arka_gate_init(&engine->gate, (int64_t)options->hot_limit_bytes);
     arka_cond_init(&engine->flush_wake);
     arka_cond_init(&engine->flush_done);
     arka_status status = open_parts(engine, options, err);
@@ -107,8 +121,9 @@ arka_status arka_engine_finish(arka_engine *engine, arka_error *err)
     int64_t n_tables;
     atomic_store(&engine->closing, true);
     arka_engine__wait_for_writers(engine);
+    arka_engine__stop_committer(engine);
     arka_engine__stop_flusher(engine);
-    if (engine->registry == NULL)
+    if (!engine->opened)
         return ARKA_OK;
     return arka_engine_flush(engine, (arka_slice){0}, (arka_slice){0}, &n_tables, err);
 }
@@ -121,13 +136,17 @@ arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)
     arka_status status = arka_engine_finish(engine, err);
     arka_engine__wait_for_writers(engine); /* those that came to be refused */
     arka_engine__forget_unsure(engine);
+    arka_status ended = arka_engine__end_log(engine, err);
+    status = status != ARKA_OK ? status : ended;
     arka_registry_free(engine->registry);
+    arka_requests_free(engine->requests);
     arka_manifest_close(engine->manifest);
     arka_vec_fini(&engine->flushing);
     arka_cond_fini(&engine->flush_wake);
     arka_cond_fini(&engine->flush_done);
     arka_mutex_fini(&engine->flush_lock);
     arka_mutex_fini(&engine->ddl);
+    arka_mutex_fini(&engine->publish);
     if (engine->lock_fd >= 0)
         close(engine->lock_fd); /* lets the lock go */
     arka_free(engine->base_path);
@@ -143,8 +162,27 @@ bool arka_engine_has_database(arka_engine *engine, arka_slice name)
 
 /* ---- looking ---- */
 
-static arka_status find_table(arka_engine *engine, arka_slice database, arka_slice table,
-                              arka_table **out, arka_error *err)
+void arka_engine_get_replay(const arka_engine *engine, arka_replay_info *out)
+{
+    *out = engine->replay;
+}
+
+arka_wal *arka_engine_wal(arka_engine *engine)
+{
+    return engine->wal;
+}
+
+bool arka_engine_is_refusing(arka_engine *engine, char *out, size_t cap)
+{
+    arka_error why = {0};
+    if (!arka_engine__refuses(engine, &why))
+        return false;
+    snprintf(out, cap, "%s", why.msg);
+    return true;
+}
+
+arka_status arka_engine__find_table(arka_engine *engine, arka_slice database, arka_slice table,
+                                    arka_table **out, arka_error *err)
 {
     arka_database *db = arka_registry_database(engine->registry, database);
     if (db == NULL)
@@ -156,19 +194,11 @@ static arka_status find_table(arka_engine *engine, arka_slice database, arka_sli
     return ARKA_OK;
 }
 
-arka_status arka_engine_snapshot(arka_engine *engine, arka_slice database, arka_slice table,
-                                 arka_snapshot **out, arka_error *err)
-{
-    arka_table *t;
-    ARKA_TRY(find_table(engine, database, table, &t, err));
-    return arka_table_snapshot(t, out, err);
-}
-
 arka_type arka_engine_column_type(arka_engine *engine, arka_slice database, arka_slice table,
                                   arka_slice column, bool *tag)
 {
     arka_table *t;
-    if (find_table(engine, database, table, &t, NULL) != ARKA_OK)
+    if (arka_engine__find_table(engine, database, table, &t, NULL) != ARKA_OK)
         return ARKA_TYPE_NONE;
     ARKA_AUTO(arka_schema) schema = arka_table_schema(t);
     int f = arka_schema_find(schema, column);
@@ -254,9 +284,19 @@ void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
         .flush_bytes = ARKA_GAUGE(engine, flush_bytes),
         .flush_ns = ARKA_GAUGE(engine, flush_ns),
         .hot_rows = ARKA_GAUGE(engine, hot_rows),
-        .hot_bytes = ARKA_GAUGE(engine, hot_bytes),
-        .hot_limit_bytes = (int64_t)engine->options.hot_limit_bytes,
+        .hot_bytes = arka_gate_used(&engine->gate),
+        .hot_limit_bytes = engine->gate.limit,
         .orphans = ARKA_GAUGE(engine, orphans),
+        .epoch = engine->epoch,
+        .visible_lsn = arka_engine_visible_lsn(engine),
+        .commits = ARKA_GAUGE(engine, commits),
+        .commit_requests = ARKA_GAUGE(engine, commit_requests),
+        .requests_repeated = ARKA_GAUGE(engine, requests_repeated),
+        .requests_delayed = ARKA_GAUGE(engine, requests_delayed),
     };
+    arka_mutex_lock(&engine->publish);
+    out->assigned_lsn = engine->assigned;
+    arka_mutex_unlock(&engine->publish);
+    out->pinned_lsn = arka_engine__pinned_lsn(engine);
     count_files(engine, out);
 }

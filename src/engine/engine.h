@@ -30,10 +30,15 @@ typedef struct arka_engine_options {
     int codec_level;      /* 0: the codec's default */
     int64_t flush_rows;   /* a table is flushed when it has as many hot rows … */
     int64_t flush_age_ms; /* … or its oldest is that old … */
-    /* … or as many hot bytes, which do not wait for the interval below; and what one flush takes */
+    /* … or its hot rows are likely to make as many bytes of Parquet, which does not wait for the
+     * interval below; and what one flush takes */
     int64_t flush_bytes;
-    int64_t flush_interval_ms; /* rows and age flush one table at most this often */
-    size_t hot_limit_bytes;    /* of all tables; writes beyond it are ARKA_BUSY */
+    int64_t flush_lag_records;  /* … or its oldest lies so many records of the log back */
+    int64_t flush_interval_ms;  /* rows, age and lag flush one table at most this often */
+    int64_t disk_reserve_bytes; /* with less free, writes are ARKA_BUSY; -1: the smaller of 5 % of
+                                 * the file system and 1 GiB; 0: none */
+    int64_t ballast_bytes; /* of a file that is given up so that a full disk takes one more flush */
+    size_t hot_limit_bytes; /* of all tables; writes beyond it are ARKA_BUSY */
     /* the log; NULL dir: there is none, and what is hot is lost when the process dies */
     const char *wal_dir;
     arka_wal_sync_mode wal_sync_mode;
@@ -51,6 +56,11 @@ typedef struct arka_engine_options {
 
 /** Fills every number with its default; paths stay NULL. */
 void arka_engine_options_default(arka_engine_options *options);
+/**
+ * The numbers flush_…, but for flush_bytes, as they should be with the log (wal_dir is set) or
+ * without it: with it rows are safe and wait for a large file, without it they must not wait.
+ */
+void arka_engine_options_flush(arka_engine_options *options);
 
 /**
  * Open: takes the data directory for this process (ARKA_CONFLICT if another has it), reads the
@@ -195,7 +205,7 @@ typedef struct arka_put_request {
     /* private to engine/ */
     struct arka_put_request *next;
     struct arka_pending_batch *pending;
-    int64_t n_bytes;
+    int64_t n_bytes; /* of memory that the gate has given */
     arka_mono not_before;
     bool holds_memory, holds_key, is_inside;
 } arka_put_request;
@@ -251,6 +261,13 @@ typedef struct arka_replay_info {
 } arka_replay_info;
 void arka_engine_get_replay(const arka_engine *engine, arka_replay_info *out);
 
+/**
+ * Remove the segments of the log that are not needed any more; the flusher does it by itself.
+ * *out_removed: how many went.
+ */
+ARKA_MUST_USE arka_status arka_engine_trim(arka_engine *engine, int64_t *out_removed,
+                                           arka_error *err);
+
 /** The log, for looking at it (any-thread functions only); NULL: there is none. */
 arka_wal *arka_engine_wal(arka_engine *engine);
 
@@ -262,6 +279,8 @@ typedef struct arka_engine_stats {
     int64_t rows_written, batches_written, bytes_written; /* into the hot tier */
     int64_t writes_refused;                               /* for want of memory */
     int64_t flushes, flush_failures, flush_rows, flush_files, flush_bytes, flush_ns;
+    int64_t flush_groups;      /* commits that they came in */
+    int64_t flush_small_files; /* under 1 MiB */
     int64_t hot_rows, hot_bytes, hot_limit_bytes;
     int64_t files, file_bytes, orphans;
     uint64_t epoch, assigned_lsn, visible_lsn; /* durable: arka_wal_durable_lsn */

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "engine/disk.h"
 #include "engine/engine.h"
 #include "engine/gate.h"
 #include "engine/requests.h"
@@ -24,6 +25,7 @@ struct arka_engine {
         ddl; /* DDL: creation of databases and tables, changes of schemas; held over the manifest */
     atomic_uint_fast64_t catalog_version;
     atomic_bool closing;
+    bool opened; /* to the end; else close leaves everything as it is on the disk */
     /* Flushes that may have left unsynced directories, and how many of them a later sync covered.
      */
     atomic_uint unsynced, covered;
@@ -48,6 +50,7 @@ struct arka_engine {
     arka_cond flush_done;  /* a table is no longer in `flushing` */
     ARKA_VEC(arka_table *) flushing;
     arka_flush *unsure; /* whose commit failed: the next flush of its table tries it again */
+    arka_disk disk;     /* how full the file systems are */
     bool stop, wanted;
     bool flusher_runs;
     arka_thread flusher;
@@ -55,7 +58,7 @@ struct arka_engine {
     struct {
         atomic_int_fast64_t rows_written, batches_written, bytes_written, writes_refused;
         atomic_int_fast64_t flushes, flush_failures, flush_rows, flush_files, flush_bytes, flush_ns,
-            orphans;
+            flush_groups, flush_small_files, orphans;
         atomic_int_fast64_t hot_rows; /* hot bytes are the gate's */
         atomic_int_fast64_t commits, commit_requests, requests_repeated, requests_delayed;
     } stats;
@@ -91,32 +94,79 @@ ARKA_MUST_USE arka_status arka_engine__start_committer(arka_engine *engine, arka
 void arka_engine__stop_committer(arka_engine *engine);
 /** An event for the log, in order with the rows; lost when there is no memory or no log. */
 void arka_engine__log_control(arka_engine *engine, const char *event, arka_buf *take_payload);
-/**
- * Every row up to this LSN, less one, is in files or belongs to no table: the log may forget it.
- */
-uint64_t arka_engine__pinned_lsn(arka_engine *engine);
 /** Memory was given back: writes that wait for it may go on. */
 void arka_engine__memory_freed(arka_engine *engine);
 
 /* recover.c */
-/** Open the log, replay what is in no file yet. */
-ARKA_MUST_USE arka_status arka_engine__recover(arka_engine *engine, arka_error *err);
+/** Open the log (NULL: none), replay what is in no file yet, number on behind it. */
+ARKA_MUST_USE arka_status arka_engine__recover(arka_engine *engine, const char *wal_dir,
+                                               arka_error *err);
+/** Close the log and note where the numbers ended: the next start goes on there. */
+arka_status arka_engine__end_log(arka_engine *engine, arka_error *err);
 
 /* publish.c */
 /** The next rows, as many, get their numbers: the first one. */
 uint64_t arka_engine__assign(arka_engine *engine, int64_t n_rows) ARKA_REQUIRES(engine->publish);
+
+/* write.c */
+/** The table, made or changed if need be, and the batch ready to be appended to it. */
+ARKA_MUST_USE arka_status arka_engine__admit(arka_engine *engine, arka_database *database,
+                                             arka_slice measurement, arka_batch *batch,
+                                             arka_table **out_table, arka_admitted *out,
+                                             arka_error *err);
+
+/* engine.c */
+/** ARKA_NOTFOUND names what is missing. */
+ARKA_MUST_USE arka_status arka_engine__find_table(arka_engine *engine, arka_slice database,
+                                                  arka_slice table, arka_table **out,
+                                                  arka_error *err);
 
 /* orphans.c */
 /** Files in the tables' directories that no table has go to {base}/.orphans; missing ones are told.
  */
 ARKA_MUST_USE arka_status arka_engine__set_orphans_aside(arka_engine *engine, arka_error *err);
 
-/* flush.c: one table's hot rows to files. */
-/** The oldest flush_bytes of them, or all; *out_rows: how many went, 0 when there were none. */
-ARKA_MUST_USE arka_status arka_engine__flush_table(arka_engine *engine, arka_table *table,
-                                                   int64_t *out_rows, arka_error *err);
+/* pin.c: what the log may forget. */
+/**
+ * Every row below this LSN is in files or belongs to no table: the log may forget it. 0 when there
+ * was no memory to find out. Any thread.
+ */
+uint64_t arka_engine__pinned_lsn(arka_engine *engine);
+/** {base_path}/.checkpoint.json, for arka_checkpoint_read; to be freed. NULL: no memory. */
+char *arka_engine__checkpoint_path(const arka_engine *engine);
+/**
+ * Write the checkpoint, see engine/checkpoint.h; nothing without a log. `clean`: the log was synced
+ * and closed, the engine ends. A failure is told as an event: it is a hint only.
+ */
+void arka_engine__write_checkpoint(arka_engine *engine, bool clean);
+
+/* disk.c by way of the engine */
+/** Before the log is recovered; paths are copied. */
+ARKA_MUST_USE arka_status arka_engine__guard_disks(arka_engine *engine, const char *wal_dir,
+                                                   arka_error *err);
+/** ARKA_BUSY in `err` when a disk is too full for more rows; false: it is not. */
+bool arka_engine__disk_refuses(arka_engine *engine, arka_error *err);
+/** A write failed: when for want of space, the ballast goes and the disks are looked at. */
+void arka_engine__io_failed(arka_engine *engine, const arka_error *why);
+
+/* flush.c: hot rows of tables to files, and the files into the manifest in one commit. */
+typedef struct arka_flush_item {
+    arka_table *table; /* nobody else flushes it */
+    int64_t n_rows;    /* out: how many went, 0 when there were none */
+    arka_status status;
+} arka_flush_item;
+/**
+ * Of each of n tables about as many of the oldest rows as make flush_bytes of Parquet. One that
+ * fails does not keep the others from it; the first failure is returned.
+ */
+ARKA_MUST_USE arka_status arka_engine__flush_tables(arka_engine *engine, arka_flush_item *items,
+                                                    size_t n, arka_error *err);
 /** Flushes whose commit failed are let go; their files stay for the next start to judge. */
 void arka_engine__forget_unsure(arka_engine *engine);
+
+/* claim.c: one flush at a time a table. */
+bool arka_engine__claim_if_free(arka_engine *engine, arka_table *table);
+void arka_engine__release(arka_engine *engine, const arka_table *table);
 
 /* flusher.c: when, and by which thread. */
 ARKA_MUST_USE arka_status arka_engine__start_flusher(arka_engine *engine, arka_error *err);

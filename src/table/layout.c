@@ -27,6 +27,7 @@ arka_status arka_layout_new(const arka_schema *schema, const arka_batch *batch, 
         text += c->name.len;
     }
     *layout = (arka_layout){.hash = batch->layout,
+                            .version = schema->version,
                             .n_fields = schema->n_fields,
                             .n_columns = batch->n_columns,
                             .column_of_field = map,

@@ -9,8 +9,9 @@
 
 typedef struct arka_layout {
     arka_ref ref;
-    uint64_t hash; /* arka_batch.layout */
-    int n_fields;  /* of the schema it was made for */
+    uint64_t hash;   /* arka_batch.layout */
+    int32_t version; /* of the schema it was made for */
+    int n_fields;    /* of that schema */
     int n_columns;
     const int16_t *column_of_field; /* n_fields entries, -1: no column */
     const arka_column *columns;     /* names, types and tag marks only */

@@ -12,7 +12,7 @@ arka_status arka_snapshot__new(arka_snapshot **out, arka_error *err)
     return ARKA_OK;
 }
 
-arka_status arka_snapshot__flatten(arka_snapshot *s, arka_error *err)
+arka_status arka_snapshot_flatten(arka_snapshot *s, arka_error *err)
 {
     const arka_slice_list *list = s->slices;
     if (list->n_batches == 0)

@@ -41,6 +41,8 @@ static inline arka_snapshot *arka_snapshot_ref(arka_snapshot *snapshot)
     arka_ref_add(&snapshot->ref);
     return snapshot;
 }
+/** The flat array of what its slices hold, once, after arka_table_see. ARKA_NOMEM. */
+ARKA_MUST_USE arka_status arka_snapshot_flatten(arka_snapshot *snapshot, arka_error *err);
 /** NULL is fine. */
 void arka_snapshot_unref(arka_snapshot *snapshot);
 ARKA_CLEANUP(arka_snapshot, arka_snapshot_unref)

@@ -6,7 +6,5 @@
 
 /** An empty one: the caller puts schema, files and slices in. */
 ARKA_MUST_USE arka_status arka_snapshot__new(arka_snapshot **out, arka_error *err);
-/** The flat array of what its slices hold; without any lock. */
-ARKA_MUST_USE arka_status arka_snapshot__flatten(arka_snapshot *snapshot, arka_error *err);
 
 #endif

@@ -1,5 +1,6 @@
 #include "table/table.h"
 
+#include "columnar/concat.h"
 #include "os/thread.h"
 #include "table/coalesce.h"
 #include "table/hot.h"
@@ -126,11 +127,63 @@ const int16_t *arka_admitted_columns(const arka_admitted *admitted, int *n_field
     return admitted->layout->column_of_field;
 }
 
+arka_admitted arka_admitted_hold(const arka_admitted *admitted)
+{
+    return (arka_admitted){.batch = arka_batch_ref(admitted->batch),
+                           .layout = arka_layout_ref(admitted->layout)};
+}
+
+arka_admitted arka_admitted_take(arka_admitted *admitted)
+{
+    arka_admitted out = *admitted;
+    *admitted = (arka_admitted){0};
+    return out;
+}
+
+int32_t arka_admitted_version(const arka_admitted *admitted)
+{
+    return admitted->layout->version;
+}
+
+bool arka_admitted_is_small(const arka_admitted *admitted)
+{
+    return arka_batch_is_small(admitted->batch);
+}
+
 bool arka_admitted_alike(const arka_admitted *a, const arka_admitted *b)
 {
     return a->layout == b->layout ||
            (a->layout->hash == b->layout->hash && a->layout->n_fields == b->layout->n_fields &&
             arka_layout_matches(a->layout, b->batch));
+}
+
+arka_status arka_admitted_merge(arka_admitted *const *admitted, size_t n, arka_admitted *out,
+                                int64_t *grown, arka_error *err)
+{
+    enum { ON_STACK = 64 };
+    arka_batch *few[ON_STACK], **batches = few;
+    if (n > ON_STACK)
+        batches = arka_malloc(n * sizeof *batches);
+    if (batches == NULL)
+        return arka_fail_nomem(err, "batches to put together", n * sizeof *batches);
+    arka_batch *merged;
+    int64_t before = 0;
+    for (size_t i = 0; i < n; i++) {
+        batches[i] = admitted[i]->batch;
+        before += (int64_t)batches[i]->memory_bytes;
+    }
+    arka_status status = arka_batch_concat(batches, n, &merged, err);
+    if (batches != few)
+        arka_free(batches);
+    if (status != ARKA_OK)
+        return status;
+    *grown = (int64_t)merged->memory_bytes - before;
+    *out = (arka_admitted){.batch = merged,
+                           .layout = arka_take(admitted[0]->layout),
+                           .spare = arka_take(admitted[0]->spare)};
+    for (size_t i = 0; i < n; i++)
+        arka_admitted_fini(admitted[i]);
+    return ARKA_OK;
 }
 
 static bool fits(const arka_schema *schema, const arka_batch *batch)
@@ -307,7 +360,7 @@ static void see_all_locked(arka_table *table, arka_snapshot *s)
     s->n_files = s->file_list->n;
 }
 
-arka_status arka_table_snapshot(arka_table *table, arka_snapshot **out, arka_error *err)
+arka_status arka_table_see(arka_table *table, arka_snapshot **out, arka_error *err)
 {
     ARKA_AUTO(arka_snapshot) s = NULL;
     ARKA_TRY(arka_snapshot__new(&s, err));
@@ -317,7 +370,15 @@ arka_status arka_table_snapshot(arka_table *table, arka_snapshot **out, arka_err
     arka_mutex_unlock(&table->lock);
     if (!room)
         return arka_fail_nomem(err, "a snapshot", sizeof *s);
-    ARKA_TRY(arka_snapshot__flatten(s, err));
+    *out = arka_take(s);
+    return ARKA_OK;
+}
+
+arka_status arka_table_snapshot(arka_table *table, arka_snapshot **out, arka_error *err)
+{
+    ARKA_AUTO(arka_snapshot) s = NULL;
+    ARKA_TRY(arka_table_see(table, &s, err));
+    ARKA_TRY(arka_snapshot_flatten(s, err));
     *out = arka_take(s);
     return ARKA_OK;
 }
@@ -343,7 +404,7 @@ arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes, arka_sn
     *out = NULL;
     if (s->slices->n_batches == 0)
         return ARKA_OK;
-    arka_status status = arka_snapshot__flatten(s, err);
+    arka_status status = arka_snapshot_flatten(s, err);
     if (status == ARKA_OK)
         *out = arka_take(s);
     else

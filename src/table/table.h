@@ -40,11 +40,26 @@ typedef struct arka_admitted {
     struct arka_hot_slice *spare; /* room of its own, so that the append cannot fail */
 } arka_admitted;
 void arka_admitted_fini(arka_admitted *admitted);
+/** The same again without room of its own: it keeps batch and layout alive. */
+arka_admitted arka_admitted_hold(const arka_admitted *admitted);
+/** Out of `admitted`, which is empty then. */
+arka_admitted arka_admitted_take(arka_admitted *admitted);
 /** Which column holds which field, n_fields of them; -1: none. As long as the admission. */
 const int16_t *arka_admitted_columns(const arka_admitted *admitted, int *n_fields);
+/** The version of the schema that it was admitted for. */
+int32_t arka_admitted_version(const arka_admitted *admitted);
+/** Is so much of the batch description that putting it together with others pays? */
+bool arka_admitted_is_small(const arka_admitted *admitted);
 /** Do the two have the same columns for the same fields, so that their rows may become one batch?
  */
 bool arka_admitted_alike(const arka_admitted *a, const arka_admitted *b);
+
+/**
+ * The rows of n > 1 that are alike, in order, as one; theirs are let go. *grown: by how much more
+ * memory it takes than they did (negative: less). ARKA_NOMEM, ARKA_LIMIT: they are as before.
+ */
+ARKA_MUST_USE arka_status arka_admitted_merge(arka_admitted *const *admitted, size_t n,
+                                              arka_admitted *out, int64_t *grown, arka_error *err);
 
 /**
  * Does the batch fit the schema as it is now? *out_fits false: no; see arka_schema_fit, and set
@@ -60,6 +75,12 @@ bool arka_table_append(arka_table *table, arka_admitted *take_admitted, uint64_t
 /** Put small batches together; the hot bytes that this saved. One thread at a time does it. */
 int64_t arka_table_coalesce(arka_table *table);
 
+/**
+ * The table as it is now, fixed; usable after arka_snapshot_flatten, which takes no lock.
+ * ARKA_NOMEM.
+ */
+ARKA_MUST_USE arka_status arka_table_see(arka_table *table, arka_snapshot **out, arka_error *err);
+/** Both. */
 ARKA_MUST_USE arka_status arka_table_snapshot(arka_table *table, arka_snapshot **out,
                                               arka_error *err);
 
@@ -79,8 +100,8 @@ void arka_table_get_gauges(arka_table *table, arka_table_gauges *out);
 
 /**
  * What to flush next: the oldest hot batches, slice by slice, as near to max_bytes as whole slices
- * come (at least one), as a snapshot without files; its `lsn` is that of the last row, and every
- * row of the table up to it is then in a file. NULL when there are none. They stay visible until
+ * come (at least one), as a snapshot without files; its `lsn` is that of the last row, and every row of the
+ * table up to it is then in a file. NULL when there are none. They stay visible until
  * arka_table_end_flush; an error, or arka_table_fail_flush, leaves them to a later flush.
  */
 ARKA_MUST_USE arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes,
