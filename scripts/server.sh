@@ -13,7 +13,8 @@ start_server() {
     setsid "$arc" serve --host 127.0.0.1 --port 0 --data "$data" </dev/null >>"$log" 2>&1 &
     server_pid=$!
     for _ in $(seq 300); do
-        port=$(sed -n 's#.*listening.*http://127\.0\.0\.1:\([0-9]\{1,5\}\).*#\1#p' "$log" | head -n 1)
+        # it listens at once, but takes no work until it is ready
+        port=$(sed -n 's#.*ready.*http://127\.0\.0\.1:\([0-9]\{1,5\}\).*#\1#p' "$log" | head -n 1)
         [ -n "$port" ] && break
         kill -0 "$server_pid" 2>/dev/null || break
         sleep 0.1

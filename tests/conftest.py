@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -31,7 +32,7 @@ def binary():
 
 def environment(extra=None):
     """Ours without what would configure a server, then `extra`."""
-    names = re.compile(r"^(ARC_(?!BINARY)|STORAGE_|DUCKDB_|BUFFER_|WRITE_BUFFER_|MAX_|LOG_|CORS_|AUTH_|DB_PATH|COMPRESSION)")
+    names = re.compile(r"^(ARC_(?!BINARY)|STORAGE_|DUCKDB_|BUFFER_|WRITE_BUFFER_|MAX_|LOG_|CORS_|AUTH_|WAL_|DB_PATH|COMPRESSION)")
     env = {k: v for k, v in os.environ.items() if not names.match(k)}
     env.update(extra or {})
     return env
@@ -53,7 +54,8 @@ class Answer:
 class Arc:
     """One server process. `data` outlives it, so that another can be started over it."""
 
-    def __init__(self, data, env=None, args=()):
+    def __init__(self, data, env=None, args=(), wait=True):
+        """wait=False: it listens, but may not be ready yet; see wait_ready."""
         self.data = pathlib.Path(data)
         self.stderr = []
         command = [binary(), "serve", "--port", "0", "--data", str(data), *args]
@@ -69,6 +71,29 @@ class Arc:
             self.reader.join()
             raise RuntimeError("the server does not listen:\n" + "".join(self.stderr))
         self.port = int(self.url.rsplit(":", 1)[1])
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                answer = self.get("/ready")
+            except OSError as e:
+                answer = e
+            if isinstance(answer, Answer) and answer.status == 200:
+                return
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                self.reader.join()
+                raise RuntimeError(f"the server does not become ready: {answer}\n" + "".join(self.stderr))
+            time.sleep(0.01)
+
+    def kill(self):
+        """SIGKILL: what a crash leaves of it."""
+        self.process.kill()
+        self.process.wait(STOP_TIMEOUT_S)
+        self.reader.join()
 
     def _read_stderr(self):
         for line in self.process.stderr:
@@ -143,8 +168,8 @@ def arc_start(tmp_path):
     """Start servers with settings of their own: arc_start(env={…}, args=[…], data=…). All must stop with 0."""
     started = []
 
-    def start(env=None, args=(), data=None):
-        arc = Arc(data or tmp_path / f"data{len(started)}", env, args)
+    def start(env=None, args=(), data=None, wait=True):
+        arc = Arc(data or tmp_path / f"data{len(started)}", env, args, wait)
         started.append(arc)
         return arc
 

@@ -1,10 +1,12 @@
 /* arc serve: settings from all their layers, the server, and the signals that stop it. */
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -120,16 +122,19 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void greet(const arka_settings *s, const arka_log *log, int port)
+/* An address of ours that a client on this machine can use. */
+static void put_url(const arka_settings *s, int port, char url[300])
 {
     bool v6 = strchr(s->host, ':') != NULL;
     const char *host =
         *s->host == 0 || strcmp(s->host, "0.0.0.0") == 0 || strcmp(s->host, "::") == 0 ? "127.0.0.1"
                                                                                        : s->host;
-    char url[300];
-    snprintf(url, sizeof url, v6 && host == s->host ? "http://[%s]:%d" : "http://%s:%d", host,
-             port);
-    arka_log_write(log, ARKA_INFO, "listening", NULL, "%s, data in %s", url, s->base_path);
+    snprintf(url, 300, v6 && host == s->host ? "http://[%s]:%d" : "http://%s:%d", host, port);
+}
+
+static void greet(const arka_settings *s, const arka_log *log, const char *url)
+{
+    arka_log_write(log, ARKA_INFO, "ready", NULL, "%s", url);
     if (log->format != ARKA_LOG_TEXT)
         return;
     fprintf(stderr,
@@ -154,26 +159,50 @@ static void stop_signals(sigset_t *out)
     sigaddset(out, SIGINT);
 }
 
-static int serve(const arka_settings *settings, const arka_log *log)
+/*
+ * Wait until the data is open, or a signal came first: then `*got` is it. `signals` are blocked.
+ * A log that is being replayed can be left at any time, so both are waited for at once.
+ */
+static arka_status wait_open(arka_server *server, const sigset_t *signals, int *got,
+                             arka_error *err)
+{
+    struct signalfd_siginfo info;
+    struct pollfd fds[2] = {
+        {.fd = arka_server_opened_fd(server), .events = POLLIN},
+        {.fd = signalfd(-1, signals, SFD_CLOEXEC), .events = POLLIN},
+    };
+    while (poll(fds, 2, -1) < 0 || (fds[0].revents | fds[1].revents) == 0)
+        ;
+    if (fds[1].revents & POLLIN && read(fds[1].fd, &info, sizeof info) == (ssize_t)sizeof info)
+        *got = (int)info.ssi_signo;
+    if (fds[1].fd >= 0)
+        close(fds[1].fd);
+    return *got != 0 ? ARKA_OK : arka_server_opened(server, err);
+}
+
+/* Until a signal; the signal, or 0 when the data could not be opened. */
+static int serve_until_signal(arka_server *server, const arka_settings *settings,
+                              const arka_log *log, const sigset_t *signals)
 {
     arka_error err = {0};
-    arka_server *server = NULL;
-    sigset_t signals;
+    char url[300];
     int got = 0;
-    /* before any thread is started, so that all of them leave the signals to this one */
-    stop_signals(&signals);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    if (arka_server_start(settings, log, &server, &err) != ARKA_OK)
-        return fail(ARKA_EXIT_FAILED, &err);
-    greet(settings, log, arka_server_port(server));
-    while (sigwait(&signals, &got) != 0)
+    put_url(settings, arka_server_port(server), url);
+    arka_log_write(log, ARKA_INFO, "listening", NULL, "%s, data in %s", url, settings->base_path);
+    if (wait_open(server, signals, &got, &err) != ARKA_OK) {
+        arka_log_write(log, ARKA_ERROR, "start_failed", NULL, "%s", err.msg);
+        return 0;
+    }
+    if (got == 0)
+        greet(settings, log, url);
+    while (got == 0 && sigwait(signals, &got) != 0)
         ;
-    arka_log_write(log, ARKA_INFO, "stopping", NULL, "%s: finishing requests, then flushing",
-                   got == SIGTERM ? "SIGTERM" : "SIGINT");
-    signal(SIGTERM, end_at_once);
-    signal(SIGINT, end_at_once);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    return got;
+}
+
+static int stop(arka_server *server, const arka_log *log)
+{
+    arka_error err = {0};
     bool stuck;
     int code = ARKA_EXIT_OK;
     if (arka_server_stop(server, &stuck, &err) == ARKA_OK) {
@@ -185,6 +214,31 @@ static int serve(const arka_settings *settings, const arka_log *log)
     if (stuck)
         _exit(code);
     return code;
+}
+
+static int serve(const arka_settings *settings, const arka_log *log)
+{
+    arka_error err = {0};
+    arka_server *server = NULL;
+    sigset_t signals;
+    /* before any thread is started, so that all of them leave the signals to this one */
+    stop_signals(&signals);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (arka_server_start(settings, log, &server, &err) != ARKA_OK)
+        return fail(ARKA_EXIT_FAILED, &err);
+    int got = serve_until_signal(server, settings, log, &signals);
+    if (got != 0)
+        arka_log_write(log, ARKA_INFO, "stopping", NULL, "%s: finishing requests, then flushing",
+                       got == SIGTERM ? "SIGTERM" : "SIGINT");
+    signal(SIGTERM, end_at_once);
+    signal(SIGINT, end_at_once);
+    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+    if (got != 0)
+        return stop(server, log);
+    bool stuck;                                          /* never: no query has run */
+    ARKA_IGNORE(arka_server_stop(server, &stuck, NULL)); /* the failed start is the one to tell */
+    return ARKA_EXIT_FAILED;
 }
 
 /*

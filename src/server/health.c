@@ -1,4 +1,7 @@
 /* GET /, /health, /ready, /ping. */
+#include <stdio.h>
+
+#include "base/json.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
 #include "server/text.h"
@@ -29,17 +32,53 @@ arka_handled arka_handle_health(arka_request *r)
     return ARKA_ANSWERED;
 }
 
+/* Whether the server can take work, and what keeps it from that. */
+typedef struct readiness {
+    bool open, stopping, log, disk;
+    double progress; /* of the start */
+    char text[256];  /* why not; "ready" when nothing does */
+} readiness;
+
+static bool look_for_trouble(arka_server *server, readiness *out)
+{
+    *out = (readiness){.log = true, .disk = true, .text = "ready"};
+    out->open = arka_server_is_open(server);
+    out->stopping = arka_server_stopping(server);
+    if (out->stopping) {
+        snprintf(out->text, sizeof out->text, "the server is stopping");
+    } else if (!out->open) {
+        char text[ARKA_OPENING_TEXT];
+        arka_opening_text(server, text, &out->progress);
+        snprintf(out->text, sizeof out->text, "%s", text);
+    } else if (arka_engine_is_refusing(server->engine, out->text, sizeof out->text)) {
+        arka_wal *wal = arka_engine_wal(server->engine);
+        out->log = wal == NULL || !arka_wal_is_broken(wal);
+        out->disk = !out->log;
+    } else {
+        return true;
+    }
+    return false;
+}
+
 arka_handled arka_handle_ready(arka_request *r)
 {
-    bool ready = !arka_server_stopping(r->server);
-    const char *word = ready ? "ready" : "not_ready";
+    static const char *const WORDS[] = {"false", "true"};
+    readiness now;
+    bool ready = look_for_trouble(r->server, &now);
     arka_buf *b = arka_answer_json(r, ready ? 200 : 503);
     arka_buf_printf(b,
-                    "{\"status\":\"%s\",\"checks\":{\"database\":true,\"api_server\":%s},"
-                    "\"message\":\"%s\",\"timestamp\":",
-                    word, ready ? "true" : "false", ready ? "ready" : "the server is stopping");
+                    "{\"status\":\"%s\",\"checks\":{\"database\":%s,\"api_server\":%s,"
+                    "\"recovery\":%s,\"log\":%s,\"disk\":%s},\"message\":",
+                    ready ? "ready" : "not_ready", WORDS[now.open], WORDS[!now.stopping],
+                    WORDS[now.open], WORDS[now.log], WORDS[now.disk]);
+    arka_json_string_repaired(b, arka_slice_of(now.text));
+    if (!now.open)
+        arka_buf_printf(b, ",\"progress\":%.3f", now.progress);
+    arka_buf_literal(b, ",\"timestamp\":");
     arka_text_json_time(b, r->arrived_us);
     arka_buf_literal(b, "}");
+    if (!ready)
+        arka_answer_header(r, "Retry-After", "1");
     return ARKA_ANSWERED;
 }
 

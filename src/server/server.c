@@ -2,67 +2,20 @@
 
 #include "server/server_priv.h"
 
-static void log_event(void *context, const arka_event *event)
-{
-    static const arka_log_level LEVELS[] = {
-        [ARKA_EVENT_DEBUG] = ARKA_DEBUG,
-        [ARKA_EVENT_INFO] = ARKA_INFO,
-        [ARKA_EVENT_WARN] = ARKA_WARN,
-        [ARKA_EVENT_ERROR] = ARKA_ERROR,
-    };
-    const arka_server *server = context;
-    arka_log_write(server->log, LEVELS[event->level], event->name, NULL, "%s", event->text);
-}
-
-static arka_status open_engine(arka_server *server, arka_error *err)
-{
-    const arka_settings *s = server->settings;
-    arka_engine_options o;
-    arka_engine_options_default(&o);
-    o.base_path = s->base_path;
-    o.manifest_path = s->db_path;
-    o.default_database = s->database;
-    ARKA_CHECK(arka_codec_parse(arka_slice_of(s->compression), &o.codec), "settings not finished");
-    o.codec_level = (int)s->compression_level;
-    o.flush_rows = s->buffer_rows;
-    o.flush_age_ms = s->buffer_age * 1000;
-    o.flush_bytes = s->buffer_mb << 20;
-    o.flush_interval_ms = s->flush_interval * 1000;
-    o.hot_limit_bytes = (size_t)s->hot_limit_mb << 20;
-    o.on_event = log_event;
-    o.context = server;
-    ARKA_TRY(arka_dir_make_parent(&arka_os_real, s->db_path, err));
-    return arka_engine_open(&o, &server->engine, err);
-}
-
-static arka_status open_sql(arka_server *server, arka_error *err)
-{
-    const arka_settings *s = server->settings;
-    arka_sql_options o = {
-        .engine = server->engine,
-        .data_dir = s->base_path,
-        .memory_limit_bytes = (size_t)s->duckdb_memory,
-        .threads = (int)s->duckdb_threads,
-        .temp_dir = s->temp_dir,
-        .max_sessions = (int)s->query_slots,
-    };
-    return arka_sql_open(&o, &server->sql, err);
-}
-
 static arka_status start(arka_server *server, arka_error *err)
 {
     enum { WAITING_WRITES = 1024 };
     const arka_settings *s = server->settings;
     int n = arka_n_processors();
     ARKA_TRY(arka_route_table_new(arka_routes, arka_n_routes, &server->routes, err));
-    ARKA_TRY(open_engine(server, err));
-    ARKA_TRY(open_sql(server, err));
+    ARKA_TRY(arka_opening_init(server, err));
     ARKA_TRY(arka_running_new(&server->running, err));
     ARKA_TRY(arka_workers_new("requests", n < 2 ? 2 : n, WAITING_WRITES, &server->workers, err));
     ARKA_TRY(arka_workers_new("queries", (int)s->query_slots, (int)s->query_queue, &server->queries,
                               err));
     ARKA_TRY(arka_http_new(server, &server->http, err));
-    return arka_listener_new(server->http, s->host, (int)s->port, &server->listener, err);
+    ARKA_TRY(arka_listener_new(server->http, s->host, (int)s->port, &server->listener, err));
+    return arka_opening_start(server, err);
 }
 
 /* The reverse of start; what is missing was never opened. */
@@ -70,6 +23,7 @@ static arka_status stop(arka_server *server, arka_error *err)
 {
     arka_status status = ARKA_OK;
     arka_listener_free(server->listener);
+    arka_opening_join(server);
     /* before the HTTP threads end: those answer what the workers give back */
     if (server->queries != NULL)
         arka_workers_stop(server->queries);
@@ -84,6 +38,7 @@ static arka_status stop(arka_server *server, arka_error *err)
         status = arka_engine_close(server->engine, err);
     arka_route_table_free(server->routes);
     arka_rejects_fini(&server->rejects);
+    arka_opening_fini(server);
     arka_free(server);
     return status;
 }
@@ -97,9 +52,11 @@ arka_status arka_server_start(const arka_settings *settings, const arka_log *log
     server->settings = settings;
     server->log = log;
     server->started = arka_mono_now();
+    server->opening.ended_fd = -1;
     arka_rejects_init(&server->rejects);
     arka_status status = start(server, err);
     if (status != ARKA_OK) {
+        atomic_store_explicit(&server->stopping, true, memory_order_relaxed);
         ARKA_IGNORE(stop(server, NULL)); /* the first failure is the one to tell */
         return status;
     }
@@ -115,6 +72,19 @@ arka_status arka_server_start(const arka_settings *settings, const arka_log *log
 int arka_server_port(const arka_server *server)
 {
     return arka_listener_port(server->listener);
+}
+
+int arka_server_opened_fd(const arka_server *server)
+{
+    return server->opening.ended_fd;
+}
+
+arka_status arka_server_opened(arka_server *server, arka_error *err)
+{
+    arka_opening_join(server);
+    if (err != NULL && server->opening.status != ARKA_OK)
+        *err = server->opening.error;
+    return server->opening.status;
 }
 
 /*
@@ -145,6 +115,7 @@ arka_status arka_server_stop(arka_server *take_server, bool *stuck, arka_error *
     atomic_store_explicit(&take_server->stopping, true, memory_order_relaxed);
     arka_listener_free(take_server->listener);
     take_server->listener = NULL;
+    arka_opening_join(take_server);
     int n_left = drain(take_server);
     if (n_left == 0)
         return stop(take_server, err);

@@ -1,7 +1,8 @@
 /**
  * The server: the engine and the query service behind HTTP. This header is the folder's face.
  *
- * Order of start: engine, sql, workers, HTTP, listening. Stop is the reverse, and says so in log.
+ * Order of start: workers, HTTP, listening; then, on a thread of its own, engine and sql. Until
+ * those are open what needs them is answered with 503. Stop is the reverse, and says so in log.
  */
 #ifndef ARKA_SERVER_SERVER_H
 #define ARKA_SERVER_SERVER_H
@@ -12,18 +13,26 @@
 typedef struct arka_server arka_server;
 
 /**
- * Open everything and listen. `settings` (finished) and `log` outlive the server.
- * ARKA_INPUT: the address cannot be used; ARKA_CONFLICT: another process has the data directory;
- * ARKA_IO and others: whatever the engine says.
+ * Listen, and begin to open the data. `settings` (finished) and `log` outlive the server.
+ * ARKA_INPUT, ARKA_IO: the address cannot be used.
  */
 ARKA_MUST_USE arka_status arka_server_start(const arka_settings *settings, const arka_log *log,
                                             arka_server **out, arka_error *err);
+/** A descriptor that is readable once the data is open or could not be opened; for poll(2). */
+int arka_server_opened_fd(const arka_server *server);
+/**
+ * How that ended; waits for it. ARKA_CONFLICT: another process has the data directory;
+ * ARKA_CORRUPT: the log is damaged; ARKA_CANCELLED: the server is stopping; others: whatever the
+ * engine says. After a failure all that is left to do is arka_server_stop. Same thread as
+ * arka_server_stop.
+ */
+ARKA_MUST_USE arka_status arka_server_opened(arka_server *server, arka_error *err);
 /** The port that it listens on. */
 int arka_server_port(const arka_server *server);
 /**
  * Accept no more, wait for the requests in flight (at most server.graceful_timeout, then running
  * queries are cancelled), flush, close. Returns the engine's failure to flush; the server is gone
- * in any case. NULL is fine.
+ * in any case. NULL is fine. While the data is being opened that is broken off.
  *
  * A query cannot be cancelled inside of one call of a function (levenshtein of two megabytes). If
  * one is still there after some seconds, everything is flushed all the same, but the server cannot

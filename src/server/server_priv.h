@@ -8,6 +8,7 @@
 #include "os/thread.h"
 #include "server/listen.h"
 #include "server/log.h"
+#include "server/opening.h"
 #include "server/rejects.h"
 #include "server/running.h"
 #include "server/server.h"
@@ -24,7 +25,8 @@ struct arka_server {
     const arka_settings *settings;
     const arka_log *log;
     arka_mono started;
-    arka_engine *engine;
+    arka_opening opening;
+    arka_engine *engine; /* these two only once it is open */
     arka_sql *sql;
     arka_workers *workers; /* large writes, flushes, lists */
     arka_workers *queries;
@@ -49,6 +51,12 @@ static inline int64_t arka_counted(atomic_int_least64_t *counter)
 static inline bool arka_server_stopping(arka_server *server)
 {
     return atomic_load_explicit(&server->stopping, memory_order_relaxed);
+}
+
+/** Is the engine there? Routes that run anywhere but HERE are only reached when it is. */
+static inline bool arka_server_is_open(arka_server *server)
+{
+    return atomic_load_explicit(&server->opening.open, memory_order_acquire);
 }
 
 #endif

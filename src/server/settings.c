@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "columnar/parquet.h"
 #include "os/file.h"
+#include "server/memory.h"
 #include "server/toml.h"
 #include "wire/names.h"
 
@@ -256,21 +257,47 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-static arka_status check_words(const arka_settings *s, arka_error *err)
+enum { MAX_WORDS = 6 };
+
+/* Settings that are a word of a list, and how a sentence says the list. */
+static const struct {
+    arka_setting which;
+    const char *words[MAX_WORDS]; /* ends with a NULL */
+    const char *choices;
+} WORDS[] = {
+    {ARKA_SETTING_log_level,
+     {"debug", "info", "warn", "warning", "error"},
+     "debug, info, warn or error"},
+    {ARKA_SETTING_log_format, {"auto", "text", "structured", "json"}, "auto, text or structured"},
+    {ARKA_SETTING_wal_sync_mode, {"fsync", "fdatasync", "async"}, "fsync, fdatasync or async"},
+    {ARKA_SETTING_wal_compression, {"none", "lz4", "zstd"}, "none, lz4 or zstd"},
+    {ARKA_SETTING_wal_on_corruption, {"refuse", "quarantine"}, "refuse or quarantine"},
+};
+
+static arka_status check_words(arka_settings *s, arka_error *err)
 {
-    static const char *const LEVELS[] = {"debug", "info", "warn", "warning", "error", NULL};
-    static const char *const FORMATS[] = {"auto", "text", "structured", "json", NULL};
     arka_codec codec;
-    if (!is_one_of(s->log_level, LEVELS))
-        return arka_fail(err, ARKA_INPUT, "logging.level = '%s' is not debug, info, warn or error",
-                         s->log_level);
-    if (!is_one_of(s->log_format, FORMATS))
-        return arka_fail(err, ARKA_INPUT, "logging.format = '%s' is not auto, text or structured",
-                         s->log_format);
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        const char *word = *(const char **)value_of(s, WORDS[i].which);
+        if (!is_one_of(word, WORDS[i].words))
+            return arka_fail(err, ARKA_INPUT, "%s = '%.100s' is not %s",
+                             arka_setting_infos[WORDS[i].which].key, word, WORDS[i].choices);
+    }
     if (!arka_codec_parse(arka_slice_of(s->compression), &codec))
         return arka_fail(err, ARKA_INPUT,
-                         "ingestion.compression = '%s' is not none, snappy, gzip, lz4 or zstd",
+                         "ingestion.compression = '%.100s' is not none, snappy, gzip, lz4 or zstd",
                          s->compression);
+    return ARKA_OK;
+}
+
+static arka_status check_log_sizes(const arka_settings *s, arka_error *err)
+{
+    /* a full segment cannot go before the next is begun, so less than two would refuse for ever */
+    if (s->wal_total_mb < 2 * s->wal_segment_mb)
+        return arka_fail(err, ARKA_INPUT,
+                         "wal.max_total_mb = %lld has no room for two segments of "
+                         "wal.max_size_mb = %lld",
+                         (long long)s->wal_total_mb, (long long)s->wal_segment_mb);
     return ARKA_OK;
 }
 
@@ -285,6 +312,7 @@ static arka_status fill_path(arka_settings *s, const char **path, const char *na
 arka_status arka_settings_finish(arka_settings *s, arka_error *err)
 {
     ARKA_TRY(check_words(s, err));
+    ARKA_TRY(check_log_sizes(s, err));
     if (s->auth_enabled)
         return arka_fail(err, ARKA_INPUT,
                          "auth.enabled = true, but this version cannot check tokens: set it to "
@@ -297,7 +325,11 @@ arka_status arka_settings_finish(arka_settings *s, arka_error *err)
         return arka_fail(err, ARKA_INPUT, "storage.data_dir is empty: it must name a directory");
     ARKA_TRY(fill_path(s, &s->base_path, "arc", err));
     ARKA_TRY(fill_path(s, &s->db_path, "arc.db", err));
-    return fill_path(s, &s->temp_dir, "duckdb_tmp", err);
+    ARKA_TRY(fill_path(s, &s->wal_dir, "wal", err));
+    ARKA_TRY(fill_path(s, &s->temp_dir, "duckdb_tmp", err));
+    arka_memory_limit machine;
+    arka_memory_limit_get(&machine);
+    return arka_memory_settle(s, &machine, err);
 }
 
 void arka_settings_show(const arka_settings *settings, arka_setting which, arka_buf *out)

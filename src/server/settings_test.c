@@ -45,6 +45,9 @@ TEST(defaults_are_usable_and_paths_follow_the_data_directory)
     assert_string_equal(s.base_path, "./data/arc");
     assert_string_equal(s.db_path, "./data/arc.db");
     assert_string_equal(s.temp_dir, "./data/duckdb_tmp");
+    assert_string_equal(s.wal_dir, "./data/wal");
+    assert_true(s.wal_enabled);
+    assert_string_equal(s.wal_sync_mode, "fdatasync");
     assert_int_equal(s.source[ARKA_SETTING_port], ARKA_FROM_DEFAULT);
     arka_settings_fini(&s);
 }
@@ -135,6 +138,36 @@ TEST(an_environment_variable_is_refused_by_name)
     arka_settings_fini(&s);
 }
 
+TEST(the_log_is_set_by_its_environment)
+{
+    static const char *const ENV[] = {"WAL_ENABLED",
+                                      "false",
+                                      "WAL_DIR",
+                                      "/log",
+                                      "WAL_SYNC_MODE",
+                                      "async",
+                                      "WAL_MAX_SIZE_MB",
+                                      "16",
+                                      "WAL_MAX_AGE_SECONDS",
+                                      "60",
+                                      NULL};
+    static const char *const NONE[] = {"WAL_MAX_SIZE_MB", "0", NULL};
+    arka_settings s;
+    begin(&s);
+    variables = ENV;
+    ASSERT_OK(arka_settings_read_environment(&s, get_variable, &err));
+    ASSERT_OK(arka_settings_finish(&s, &err));
+    assert_false(s.wal_enabled);
+    assert_string_equal(s.wal_dir, "/log");
+    assert_string_equal(s.wal_sync_mode, "async");
+    assert_int_equal(s.wal_segment_mb, 16);
+    assert_int_equal(s.wal_segment_age, 60);
+    variables = NONE;
+    ASSERT_FAILS(arka_settings_read_environment(&s, get_variable, &err), ARKA_INPUT,
+                 "WAL_MAX_SIZE_MB: wal.max_size_mb = 0 is out of range: it must be from 1 to 4096");
+    arka_settings_fini(&s);
+}
+
 static int64_t size_of(const char *text)
 {
     arka_settings s;
@@ -179,6 +212,16 @@ TEST(the_whole_is_checked)
     ASSERT_FAILS(finish_with(ARKA_SETTING_log_level, "loud"), ARKA_INPUT, "logging.level = 'loud'");
     ASSERT_FAILS(finish_with(ARKA_SETTING_log_format, "xml"), ARKA_INPUT, "logging.format = 'xml'");
     ASSERT_FAILS(finish_with(ARKA_SETTING_compression, "rar"), ARKA_INPUT, "compression = 'rar'");
+    ASSERT_FAILS(finish_with(ARKA_SETTING_wal_sync_mode, "sometimes"), ARKA_INPUT,
+                 "wal.sync_mode = 'sometimes' is not fsync, fdatasync or async");
+    ASSERT_FAILS(finish_with(ARKA_SETTING_wal_compression, "gzip"), ARKA_INPUT,
+                 "wal.compression = 'gzip' is not none, lz4 or zstd");
+    ASSERT_FAILS(finish_with(ARKA_SETTING_wal_on_corruption, "ignore"), ARKA_INPUT,
+                 "wal.on_corruption = 'ignore' is not refuse or quarantine");
+    ASSERT_FAILS(finish_with(ARKA_SETTING_wal_total_mb, "200"), ARKA_INPUT,
+                 "wal.max_total_mb = 200 has no room for two segments of wal.max_size_mb = 128");
+    assert_int_equal(finish_with(ARKA_SETTING_wal_sync_mode, "fsync"), ARKA_OK);
+    assert_int_equal(finish_with(ARKA_SETTING_wal_sync_mode, "async"), ARKA_OK);
     ASSERT_FAILS(finish_with(ARKA_SETTING_auth_enabled, "true"), ARKA_INPUT, "cannot check tokens");
     ASSERT_FAILS(finish_with(ARKA_SETTING_database, "../x"), ARKA_INPUT, "storage.database: ");
     ASSERT_FAILS(finish_with(ARKA_SETTING_data_dir, ""), ARKA_INPUT, "storage.data_dir is empty");

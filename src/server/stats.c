@@ -3,6 +3,7 @@
 #include "server/handlers.h"
 #include "server/server_priv.h"
 #include "server/text.h"
+#include "server/wal.h"
 #include "wire/names.h"
 
 typedef struct buffers {
@@ -26,6 +27,16 @@ static arka_status put_table(void *context, const arka_table_info *info, arka_er
     return ARKA_OK;
 }
 
+static void put_log_stats(arka_server *server, arka_buf *out)
+{
+    bool enabled = arka_engine_wal(server->engine) != NULL;
+    arka_buf_printf(out, ",\"wal_enabled\":%s", enabled ? "true" : "false");
+    if (!enabled)
+        return;
+    arka_buf_literal(out, ",\"wal\":");
+    arka_wal_put_stats(server, out);
+}
+
 /* The object that the write endpoints' stats have in common. */
 static arka_status put_buffer_stats(arka_server *server, arka_buf *out, arka_error *err)
 {
@@ -44,8 +55,14 @@ static arka_status put_buffer_stats(arka_server *server, arka_buf *out, arka_err
     ARKA_TRY(arka_engine_each_table(server->engine, (arka_slice){NULL, 0}, put_table, &b, err));
     arka_buf_printf(out,
                     "},\"retry_counts\":{},\"oldest_buffer_age_seconds\":%lld.%03d,"
-                    "\"writer_type\":\"parquet\",\"wal_enabled\":false}",
-                    (long long)(b.oldest_ms / 1000), (int)(b.oldest_ms % 1000));
+                    "\"writer_type\":\"parquet\",\"commits\":%lld,\"commit_requests\":%lld,"
+                    "\"requests_repeated\":%lld,\"requests_delayed\":%lld,\"lsn\":",
+                    (long long)(b.oldest_ms / 1000), (int)(b.oldest_ms % 1000),
+                    (long long)s.commits, (long long)s.commit_requests,
+                    (long long)s.requests_repeated, (long long)s.requests_delayed);
+    arka_wal_put_lsns(server, out);
+    put_log_stats(server, out);
+    arka_buf_byte(out, '}');
     return ARKA_OK;
 }
 

@@ -60,6 +60,15 @@ static void answer_without_route(arka_request *r, int methods)
     arka_answer_header(r, "Allow", "%s", names);
 }
 
+static void answer_starting(arka_request *r)
+{
+    char text[ARKA_OPENING_TEXT];
+    double progress;
+    arka_opening_text(r->server, text, &progress);
+    arka_answer_error(r, 503, r->route->shape == ARKA_SHAPE_INFLUX2 ? "unavailable" : "starting",
+                      "the server is starting: %s", text);
+}
+
 void arka_target_route(arka_request *r, arka_slice target)
 {
     arka_error err = {0};
@@ -72,4 +81,6 @@ void arka_target_route(arka_request *r, arka_slice target)
     memcpy(r->args, match.args, sizeof r->args);
     if (match.route == NULL)
         answer_without_route(r, match.methods);
+    else if (match.route->run != ARKA_RUN_HERE && !arka_server_is_open(r->server))
+        answer_starting(r);
 }
