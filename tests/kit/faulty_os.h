@@ -28,12 +28,14 @@ typedef enum kit_os_call {
     KIT_MKDIR = 128,
     KIT_RMDIR = 256,
     KIT_SYNCFS = 512,
+    KIT_FTRUNCATE = 1024,
+    KIT_PREAD = 2048, /* not among "all": most readers only look on */
 } kit_os_call;
 
 typedef struct kit_os_fault {
     long n;        /* the n-th call that counts fails; 0: none does */
     int calls;     /* kit_os_call: which count; 0: all */
-    int error;     /* errno; 0: writes are cut short, the others work */
+    int error;     /* errno; 0: reads and writes are cut short, the others work */
     bool for_good; /* and all after it */
     bool done;     /* the call does its work, and says that it failed */
     void (*at)(
@@ -63,7 +65,8 @@ static inline bool kit_os_strikes(kit_os_call call)
 {
     long left = atomic_load(&kit_os_left);
     do
-        if (left == 0 || (kit_os_script.calls != 0 && (kit_os_script.calls & (int)call) == 0))
+        if (left == 0 ||
+            ((kit_os_script.calls != 0 ? kit_os_script.calls : ~(int)KIT_PREAD) & (int)call) == 0)
             return false;
     while (!atomic_compare_exchange_weak(&kit_os_left, &left,
                                          left == 1 && kit_os_script.for_good ? 1 : left - 1));
@@ -164,14 +167,29 @@ static int kit_os_syncfs(int fd)
     KIT_OS_RESULT(KIT_SYNCFS, kit_os_no_sync(fd));
 }
 
+static int kit_os_ftruncate(int fd, off_t len)
+{
+    KIT_OS_RESULT(KIT_FTRUNCATE, ftruncate(fd, len));
+}
+
+static ssize_t kit_os_pread(int fd, void *into, size_t n, off_t at)
+{
+    bool struck = kit_os_strikes(KIT_PREAD);
+    if (struck && kit_os_script.error != 0) {
+        errno = kit_os_script.error;
+        return -1;
+    }
+    return pread(fd, into, struck ? (n + 1) / 2 : n, at);
+}
+
 static const arka_os kit_os = {
     .open = kit_os_open,
     .close = kit_os_close,
     .pwritev = kit_os_pwritev,
-    .pread = pread,
+    .pread = kit_os_pread,
     .fdatasync = kit_os_fdatasync,
     .fsync = kit_os_fsync,
-    .ftruncate = ftruncate,
+    .ftruncate = kit_os_ftruncate,
     .rename = kit_os_rename,
     .unlink = kit_os_unlink,
     .mkdir = kit_os_mkdir,

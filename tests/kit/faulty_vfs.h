@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef enum kit_vfs_call { KIT_VFS_WRITE = 1, KIT_VFS_SYNC = 2, KIT_VFS_READ = 4 } kit_vfs_call;
 
@@ -65,10 +66,30 @@ static inline bool kit_vfs_strikes(kit_vfs_call call)
     return look == NULL;
 }
 
+/** Who wants to know what is done to files (kit/recorder.h); called after it was done. */
+typedef struct kit_vfs_listener {
+    void (*opened)(const char *path, bool made_now);
+    void (*wrote)(const char *path, const void *bytes, int n, sqlite3_int64 at);
+    void (*truncated)(const char *path, sqlite3_int64 n);
+    /* `begin` before it, its result to `end` after it; `names`: the directory was synced too */
+    long (*sync_begins)(void);
+    void (*sync_ends)(const char *path, bool names, bool failed, long begun);
+    void (*removed)(const char *path, bool synced);
+} kit_vfs_listener;
+
+static const kit_vfs_listener *kit_vfs_listens; /* NULL: nobody */
+
 /* The real file stands behind ours in the memory that SQLite gives. */
 typedef struct kit_vfs_file {
     sqlite3_file base;
+    const char *path; /* NULL: a temporary file */
+    bool sync_names;  /* SQLite syncs the directory with the first sync of a new journal */
 } kit_vfs_file;
+
+static const char *kit_vfs_path(sqlite3_file *file)
+{
+    return kit_vfs_listens != NULL ? ((kit_vfs_file *)file)->path : NULL;
+}
 
 static sqlite3_file *kit_vfs_real(sqlite3_file *file)
 {
@@ -91,21 +112,31 @@ static int kit_vfs_write(sqlite3_file *f, const void *from, int n, sqlite3_int64
 {
     if (kit_vfs_strikes(KIT_VFS_WRITE))
         return SQLITE_FULL;
-    return kit_vfs_real(f)->pMethods->xWrite(kit_vfs_real(f), from, n, at);
+    int rc = kit_vfs_real(f)->pMethods->xWrite(kit_vfs_real(f), from, n, at);
+    if (rc == SQLITE_OK && kit_vfs_path(f) != NULL)
+        kit_vfs_listens->wrote(kit_vfs_path(f), from, n, at);
+    return rc;
 }
 
 static int kit_vfs_truncate(sqlite3_file *f, sqlite3_int64 n)
 {
-    return kit_vfs_real(f)->pMethods->xTruncate(kit_vfs_real(f), n);
+    int rc = kit_vfs_real(f)->pMethods->xTruncate(kit_vfs_real(f), n);
+    if (rc == SQLITE_OK && kit_vfs_path(f) != NULL)
+        kit_vfs_listens->truncated(kit_vfs_path(f), n);
+    return rc;
 }
 
 /* Does nothing, but can fail: what was written stands in the file all the same. */
 static int kit_vfs_sync(sqlite3_file *f, int flags)
 {
-    if (kit_vfs_strikes(KIT_VFS_SYNC))
-        return SQLITE_IOERR_FSYNC;
-    (void)f, (void)flags;
-    return SQLITE_OK;
+    (void)flags;
+    const char *path = kit_vfs_path(f);
+    long begun = path != NULL ? kit_vfs_listens->sync_begins() : 0;
+    bool failed = kit_vfs_strikes(KIT_VFS_SYNC);
+    if (path != NULL)
+        kit_vfs_listens->sync_ends(path, ((kit_vfs_file *)f)->sync_names, failed, begun);
+    ((kit_vfs_file *)f)->sync_names &= failed;
+    return failed ? SQLITE_IOERR_FSYNC : SQLITE_OK;
 }
 
 static int kit_vfs_size(sqlite3_file *f, sqlite3_int64 *n)
@@ -188,8 +219,23 @@ static sqlite3_vfs *kit_vfs_default;
 static int kit_vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
 {
     (void)vfs;
+    enum { JOURNALS = SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_SUPER_JOURNAL | SQLITE_OPEN_WAL };
+    bool is_new = name != NULL && access(name, F_OK) != 0;
     int rc = kit_vfs_default->xOpen(kit_vfs_default, name, kit_vfs_real(f), flags, out);
     f->pMethods = rc == SQLITE_OK ? &kit_vfs_methods : NULL;
+    ((kit_vfs_file *)f)->path = name;
+    ((kit_vfs_file *)f)->sync_names = is_new && (flags & JOURNALS) != 0;
+    if (rc == SQLITE_OK && kit_vfs_path(f) != NULL)
+        kit_vfs_listens->opened(name, is_new);
+    return rc;
+}
+
+static int kit_vfs_delete(sqlite3_vfs *vfs, const char *name, int sync)
+{
+    (void)vfs;
+    int rc = kit_vfs_default->xDelete(kit_vfs_default, name, sync);
+    if (rc == SQLITE_OK && kit_vfs_listens != NULL)
+        kit_vfs_listens->removed(name, sync != 0);
     return rc;
 }
 
@@ -204,6 +250,7 @@ static inline void kit_vfs_install(void)
     vfs.zName = "faulty";
     vfs.szOsFile = (int)sizeof(kit_vfs_file) + kit_vfs_default->szOsFile;
     vfs.xOpen = kit_vfs_open;
+    vfs.xDelete = kit_vfs_delete;
     vfs.pNext = NULL;
     if (sqlite3_vfs_register(&vfs, 1) != SQLITE_OK)
         abort();
