@@ -74,8 +74,9 @@ ARKA_MUST_USE arka_status arka_settings_read_environment(arka_settings *settings
                                                          char *(*get)(const char *name),
                                                          arka_error *err);
 /**
- * What no single value shows: words from a list, a usable default database, tokens asked for. Fills
- * the paths that were left empty. Call once, after all layers.
+ * What no single value shows: words from a list, a usable default database, tokens asked for, parts
+ * of memory that fit together. Fills the paths and sizes that were left open. Call once, after all
+ * layers.
  */
 ARKA_MUST_USE arka_status arka_settings_finish(arka_settings *settings, arka_error *err);
 
