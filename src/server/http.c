@@ -313,11 +313,28 @@ static arka_status grow_body(connection *c, size_t n, arka_error *err)
     return ARKA_OK;
 }
 
+/* The request is the connection's first member. */
+static connection *connection_of(arka_request *r)
+{
+    return (connection *)r;
+}
+
+void arka_http_detach(arka_request *r)
+{
+    connection *c = connection_of(r);
+    if (c->phase == WITH_WORKER)
+        return; /* suspended already */
+    c->phase = WITH_WORKER;
+    /* before anybody else has it: a resume that comes first would be lost */
+    MHD_suspend_connection(r->connection);
+}
+
 static void run_here(connection *c)
 {
     c->handled = true;
     arka_handled how = c->request.route->handle(&c->request);
-    ARKA_CHECK(how == ARKA_ANSWERED, "%s detached on the HTTP thread", c->request.route->path);
+    ARKA_CHECK(how == ARKA_ANSWERED || c->phase == WITH_WORKER,
+               "%s detached without being suspended", c->request.route->path);
 }
 
 static enum MHD_Result take_body(connection *c, const char *bytes, size_t *n)
@@ -400,7 +417,7 @@ static enum MHD_Result end_of_body(connection *c)
     if (!here)
         return hand_over(c);
     run_here(c);
-    return send_answer(c);
+    return c->phase == WITH_WORKER ? MHD_YES : send_answer(c);
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, const char *url,
@@ -417,6 +434,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     case DRAINING:
         return *n_upload > 0 ? take_body(c, upload, n_upload) : end_of_body(c);
     case WITH_WORKER:
+        *n_upload = 0;
+        if (c->request.resume != NULL)
+            c->request.resume(&c->request);
         return send_answer(c);
     case SENT:
     default:

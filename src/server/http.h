@@ -23,7 +23,14 @@ void arka_http_free(arka_http *http);
 void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *peer,
                                socklen_t peer_len);
 
-/** A worker is done with `r`, or has put a stream into its answer: it is not to be touched after.
+/**
+ * The handler of `r` will return ARKA_DETACHED, having handed it to something that gives it back:
+ * to be called before that, on the thread that the handler runs on. r->resume is called on the HTTP
+ * thread, once it was given back, to complete the answer.
+ */
+void arka_http_detach(arka_request *r);
+/** A worker is done with `r`, or has put a stream into its answer: it is not to be touched
+ * after.
  */
 void arka_http_give_back(arka_request *r);
 

@@ -46,27 +46,34 @@ static arka_status choose_precision(arka_request *r, bool lenient, arka_precisio
 }
 
 /* The words that clients of InfluxDB look for: "partial write", "unable to parse". */
-static arka_handled answer_rejects(arka_request *r, const arka_writes *writes,
-                                   const arka_stored *stored)
+static const char *describe_rejects(arka_request *r, const arka_store *s)
 {
-    const char *partial = stored->n_rows > 0 ? "partial write: " : "";
+    const arka_writes *writes = &s->writes;
+    const char *partial = s->n_rows > 0 ? "partial write: " : "";
     long long dropped = writes->n_rejected;
     if (writes->rejects.n == 0)
-        return arka_answer_error(r, 400, "invalid", "%sunable to parse dropped=%lld", partial,
-                                 dropped);
+        return arka_arena_printf(&r->arena, "%sunable to parse dropped=%lld", partial, dropped);
     const arka_reject *first = &writes->rejects.items[0];
     if (first->place > 0)
-        return arka_answer_error(r, 400, "invalid", "%s%s (line %lld) dropped=%lld", partial,
-                                 first->reason, (long long)first->place, dropped);
-    return arka_answer_error(r, 400, "invalid", "%sfield type conflict: %s dropped=%lld", partial,
+        return arka_arena_printf(&r->arena, "%s%s (line %lld) dropped=%lld", partial, first->reason,
+                                 (long long)first->place, dropped);
+    return arka_arena_printf(&r->arena, "%sfield type conflict: %s dropped=%lld", partial,
                              first->reason, dropped);
 }
 
-static arka_status store_lines(arka_request *r, bool influx1, arka_buf *inflated,
-                               arka_writes *writes, arka_error *err)
+static void answer_rejects(arka_request *r, arka_store *s, arka_slice database)
+{
+    const arka_writes *writes = &s->writes;
+    arka_count(&r->server->counters.members_rejected, writes->n_rejected);
+    arka_count(&r->server->counters.line_errors, 1);
+    arka_rejects_record(r, database, writes->rejects.items, writes->rejects.n);
+    s->message = describe_rejects(r, s);
+    arka_answer_error(r, 400, "invalid", "%s", s->message ? s->message : "unable to parse");
+}
+
+static arka_status store_lines(arka_request *r, bool influx1, arka_store *s, arka_error *err)
 {
     arka_slice database, body;
-    arka_stored stored;
     ARKA_TRY(choose_database(r, influx1, &database, err));
     columns_of of = {r->server->engine, database};
     arka_lineproto_options options = {
@@ -75,17 +82,15 @@ static arka_status store_lines(arka_request *r, bool influx1, arka_buf *inflated
         .context = &of,
     };
     ARKA_TRY(choose_precision(r, influx1, &options.precision, err));
-    ARKA_TRY(arka_write_inflate(r, inflated, &body, err));
-    ARKA_TRY(arka_lineproto_parse(body.data, body.len, &options, writes, err));
-    ARKA_TRY(arka_write_store(r, database, writes, false, &stored, err));
-    if (writes->n_rejected == 0) {
-        arka_answer_empty(r);
+    ARKA_TRY(arka_write_inflate(r, &s->inflated, &body, err));
+    ARKA_TRY(arka_lineproto_parse(body.data, body.len, &options, &s->writes, err));
+    ARKA_TRY(arka_store_prepare(r, s, database, false, err));
+    if (s->put.repeated)
         return ARKA_OK;
-    }
-    arka_count(&r->server->counters.members_rejected, writes->n_rejected);
-    arka_rejects_record(r, database, writes->rejects.items, writes->rejects.n);
-    arka_count(&r->server->counters.line_errors, 1);
-    answer_rejects(r, writes, &stored);
+    if (s->writes.n_rejected > 0)
+        answer_rejects(r, s, database);
+    else
+        arka_answer_empty(r);
     return ARKA_OK;
 }
 
@@ -93,19 +98,15 @@ static arka_handled write_lines(arka_request *r, bool influx1)
 {
     arka_counters *counters = &r->server->counters;
     arka_error err = {0};
-    arka_writes writes = {0};
-    arka_buf inflated = ARKA_BUF_INIT;
+    ARKA_AUTO(arka_store) s = NULL;
     arka_count(&counters->line_requests, 1);
     arka_count(&counters->bytes_received, (int64_t)r->body.len);
     if (!arka_write_coding_known(r)) {
         arka_count(&counters->line_errors, 1);
         return ARKA_ANSWERED;
     }
-    arka_status status = store_lines(r, influx1, &inflated, &writes, &err);
-    arka_writes_fini(&writes);
-    arka_buf_fini(&inflated);
-    if (status == ARKA_OK)
-        return ARKA_ANSWERED;
+    if (arka_store_new(r, &s, &err) == ARKA_OK && store_lines(r, influx1, s, &err) == ARKA_OK)
+        return arka_store_commit(r, arka_take(s));
     arka_count(&counters->line_errors, 1);
     return arka_answer_fail(r, &err);
 }

@@ -82,14 +82,49 @@ static arka_status make_batch(const arka_request *r, arka_slice database,
     return arka_rows_seal(arka_take(rows), out, err);
 }
 
+/* A record on its way; nobody waits for it. */
+typedef struct recording {
+    arka_server *server;
+    arka_put_request put;
+    arka_put_batch batch;
+} recording;
+
+static void recorded(void *context)
+{
+    recording *rec = context;
+    if (rec->put.status == ARKA_OK)
+        arka_count(&rec->server->counters.rejects_recorded, rec->batch.batch->n_rows);
+    else
+        arka_log_write(rec->server->log, ARKA_WARN, "reject_not_recorded", NULL, "%s",
+                       rec->put.error.msg);
+    arka_batch_unref(rec->batch.batch);
+    arka_free(rec);
+}
+
 static arka_status record(arka_request *r, arka_slice database, const arka_reject *rejects,
                           size_t n, arka_error *err)
 {
     ARKA_AUTO(arka_batch) batch = NULL;
     ARKA_TRY(make_batch(r, database, rejects, n, &batch, err));
-    arka_put_batch put = {.measurement = ARKA_SLICE("rejected_writes"), .batch = batch};
-    ARKA_TRY(arka_engine_write(r->server->engine, ARKA_SLICE("_arc"), &put, 1, true, err));
-    arka_count(&r->server->counters.rejects_recorded, (int64_t)n);
+    recording *rec = arka_calloc(1, sizeof *rec);
+    if (rec == NULL)
+        return arka_fail_nomem(err, "rejected writes", sizeof *rec);
+    rec->server = r->server;
+    rec->batch = (arka_put_batch){.measurement = ARKA_SLICE("rejected_writes"), .batch = batch};
+    rec->put = (arka_put_request){.database = ARKA_SLICE("_arc"),
+                                  .batches = &rec->batch,
+                                  .n_batches = 1,
+                                  .atomic = true,
+                                  .durability = ARKA_DURABILITY_MEMORY,
+                                  .done = recorded,
+                                  .context = rec};
+    arka_status status = arka_request_prepare(r->server->engine, &rec->put, err);
+    if (status != ARKA_OK) {
+        arka_free(rec);
+        return status;
+    }
+    batch = NULL; /* the recording's */
+    arka_request_commit(r->server->engine, &rec->put);
     return ARKA_OK;
 }
 

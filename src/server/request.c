@@ -28,6 +28,14 @@ arka_slice arka_request_header(const arka_request *r, const char *name)
     return trim((arka_slice){value, len});
 }
 
+bool arka_request_has_header(const arka_request *r, const char *name)
+{
+    const char *value = NULL;
+    size_t len = 0;
+    return MHD_lookup_connection_value_n(r->connection, MHD_HEADER_KIND, name, strlen(name), &value,
+                                         &len) != MHD_NO;
+}
+
 bool arka_request_header_has(const arka_request *r, const char *name, const char *word)
 {
     arka_slice rest = arka_request_header(r, name);

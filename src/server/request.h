@@ -28,6 +28,8 @@ struct arka_request {
     arka_slice args[ARKA_ROUTE_ARGS];
     arka_slice body; /* as sent, whole */
     arka_answer answer;
+    void (*resume)(arka_request *r); /* see arka_http_detach; NULL: the answer stands */
+    void *resume_context;
     arka_arena arena;         /* until the answer is sent */
     char id[ARKA_REQUEST_ID]; /* X-Request-ID */
 
@@ -38,6 +40,8 @@ struct arka_request {
 
 /** A header's value without blanks around it; empty when absent. As long as the request. */
 arka_slice arka_request_header(const arka_request *r, const char *name);
+/** Was it sent at all, be it empty? */
+bool arka_request_has_header(const arka_request *r, const char *name);
 /** Is `word` one of the comma-parted words of that header? Any case. */
 bool arka_request_header_has(const arka_request *r, const char *name, const char *word);
 

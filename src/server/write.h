@@ -1,7 +1,17 @@
-/** What both write formats share: the body as it was before compression, and storing it. */
+/**
+ * What both write formats share: the body as it was before compression, and a write's way through
+ * the engine: prepared, then committed while the connection waits without a thread.
+ *
+ *     arka_store *s; arka_store_new(r, &s, err);
+ *     decode into s->writes …
+ *     arka_store_prepare(r, s, database, atomic, err)
+ *     the answer, as it will be when all goes well, into r; s->message with it
+ *     return arka_store_commit(r, s);
+ */
 #ifndef ARKA_SERVER_WRITE_H
 #define ARKA_SERVER_WRITE_H
 
+#include "engine/engine.h"
 #include "server/request.h"
 #include "wire/writes.h"
 
@@ -14,18 +24,34 @@ ARKA_MUST_USE arka_status arka_write_inflate(const arka_request *r, arka_buf *bu
 /** Answers 415 and returns false when Content-Encoding names a coding that nobody here knows. */
 bool arka_write_coding_known(arka_request *r);
 
-typedef struct arka_stored {
-    int64_t n_batches, n_rows; /* what can be queried now */
+enum { ARKA_STORE_BATCHES = 16 };
+
+typedef struct arka_store {
+    arka_writes writes;
+    arka_buf inflated;
+    const char *message; /* of an answer that is no 204; in the request's arena; NULL: none */
+    /* by prepare */
+    int64_t n_rows;   /* that will be stored */
     arka_error first; /* of the batches that did not fit their tables; code OK when all did */
-} arka_stored;
+    arka_put_request put;
+    arka_put_batch few[ARKA_STORE_BATCHES];
+    arka_buf answer; /* put.answer */
+} arka_store;
+
+ARKA_MUST_USE arka_status arka_store_new(arka_request *r, arka_store **out, arka_error *err);
+/** After a failure of prepare, or before it. NULL is fine. */
+void arka_store_free(arka_store *store);
+ARKA_CLEANUP(arka_store, arka_store_free)
 
 /**
- * Store the batches. One that does not fit its table becomes a reject of `writes`, or with `atomic`
- * fails the whole. ARKA_BUSY, ARKA_NOMEM and what the engine says of its disk: nothing, or not all,
- * was stored.
+ * Ready the batches of s->writes, by the headers x-arc-durability and Idempotency-Key (or
+ * x-arc-batch-id). One that does not fit its table becomes a reject, or with `atomic` fails the
+ * whole. ARKA_INPUT: a header is not usable; others as arka_request_prepare. When put.repeated is
+ * set after it the answer is commit's business.
  */
-ARKA_MUST_USE arka_status arka_write_store(arka_request *r, arka_slice database,
-                                           arka_writes *writes, bool atomic, arka_stored *out,
-                                           arka_error *err);
+ARKA_MUST_USE arka_status arka_store_prepare(arka_request *r, arka_store *store,
+                                             arka_slice database, bool atomic, arka_error *err);
+/** Store what fits and let the answer go, or the one that a repeated request got first. */
+arka_handled arka_store_commit(arka_request *r, arka_store *take_store);
 
 #endif

@@ -1,0 +1,195 @@
+/* A write's way through the engine, and its answer. */
+#include <stdlib.h>
+#include <strings.h>
+
+#include "server/http.h"
+#include "server/server_priv.h"
+#include "server/write.h"
+
+static const char *const DURABILITIES[] = {
+    [ARKA_DURABILITY_SYNCED] = "synced",
+    [ARKA_DURABILITY_WRITTEN] = "written",
+    [ARKA_DURABILITY_MEMORY] = "memory",
+};
+
+arka_status arka_store_new(arka_request *r, arka_store **out, arka_error *err)
+{
+    *out = arka_calloc(1, sizeof **out);
+    return *out ? ARKA_OK : arka_fail_nomem(err, "a write", sizeof **out);
+}
+
+void arka_store_free(arka_store *s)
+{
+    if (s == NULL)
+        return;
+    arka_request_fini(&s->put);
+    arka_writes_fini(&s->writes);
+    arka_buf_fini(&s->inflated);
+    arka_buf_fini(&s->answer);
+    arka_free(s);
+}
+
+/* ---- what is asked ---- */
+
+static arka_status read_durability(const arka_request *r, arka_durability *out, arka_error *err)
+{
+    arka_slice text = arka_request_header(r, "x-arc-durability");
+    *out = ARKA_DURABILITY_SYNCED;
+    if (text.len == 0)
+        return ARKA_OK;
+    for (size_t i = 0; i < sizeof DURABILITIES / sizeof *DURABILITIES; i++)
+        if (text.len == strlen(DURABILITIES[i]) &&
+            strncasecmp(text.data, DURABILITIES[i], text.len) == 0) {
+            *out = (arka_durability)i;
+            return ARKA_OK;
+        }
+    return arka_fail(err, ARKA_INPUT, "x-arc-durability '%.*s' is not synced, written or memory",
+                     text.len > 20 ? 20 : (int)text.len, text.data);
+}
+
+static arka_status read_key(arka_request *r, arka_slice *out, arka_error *err)
+{
+    static const char *const HEADERS[] = {"Idempotency-Key", "x-arc-batch-id"};
+    for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++) {
+        if (!arka_request_has_header(r, HEADERS[i]))
+            continue;
+        arka_slice key = arka_request_header(r, HEADERS[i]);
+        ARKA_TRY(arka_key_check(key, err));
+        *out = key;
+        return ARKA_OK;
+    }
+    return ARKA_OK;
+}
+
+/* ---- prepare ---- */
+
+/* Batches that the engine refused become rejects. */
+static void sort_out(arka_store *s)
+{
+    arka_writes *writes = &s->writes;
+    const arka_put_request *put = &s->put;
+    /* lines and row maps of one measurement share a batch, so a batch may stand for many of them */
+    bool shared = writes->n_members - writes->n_rejected > (int64_t)put->n_batches;
+    for (size_t i = 0; i < put->n_batches; i++) {
+        const arka_put_batch *b = &put->batches[i];
+        if (b->status == ARKA_OK) {
+            s->n_rows += b->batch->n_rows;
+            continue;
+        }
+        if (s->first.code == ARKA_OK)
+            s->first = b->error;
+        arka_writes_reject(writes, writes->writes.items[i].member, b->measurement, b->error.msg, "",
+                           0);
+        writes->n_rejected += shared ? b->batch->n_rows - 1 : 0;
+    }
+}
+
+arka_status arka_store_prepare(arka_request *r, arka_store *s, arka_slice database, bool atomic,
+                               arka_error *err)
+{
+    size_t n = s->writes.writes.n;
+    arka_put_request *put = &s->put;
+    *put = (arka_put_request){
+        .database = database, .batches = s->few, .n_batches = n, .atomic = atomic};
+    ARKA_TRY(read_durability(r, &put->durability, err));
+    ARKA_TRY(read_key(r, &put->key, err));
+    if (n > ARKA_STORE_BATCHES)
+        put->batches = arka_arena_alloc(&s->writes.arena, n * sizeof *put->batches);
+    if (put->batches == NULL)
+        return arka_fail_nomem(err, "a write", n * sizeof *put->batches);
+    for (size_t i = 0; i < n; i++) {
+        put->batches[i].measurement = s->writes.writes.items[i].measurement;
+        put->batches[i].batch = s->writes.writes.items[i].batch;
+    }
+    ARKA_TRY(arka_request_prepare(r->server->engine, put, err));
+    if (!put->repeated)
+        sort_out(s);
+    return ARKA_OK;
+}
+
+/* ---- the answer that is kept with a key: "STATUS REJECTED MESSAGE" ---- */
+
+static void keep_answer(arka_request *r, arka_store *s)
+{
+    arka_buf_printf(&s->answer, "%d %lld %s", r->answer.status, (long long)s->writes.n_rejected,
+                    s->message ? s->message : "");
+    if (!s->answer.failed)
+        s->put.answer = (arka_slice){s->answer.data, s->answer.len};
+}
+
+static void put_lsn(arka_request *r, const arka_put_request *put)
+{
+    arka_answer_header(r, "X-Arc-LSN", "%llu", (unsigned long long)put->lsn);
+    arka_answer_header(r, "X-Arc-Durability", "%s",
+                       arka_engine_wal(r->server->engine) ? DURABILITIES[put->durability]
+                                                          : DURABILITIES[ARKA_DURABILITY_MEMORY]);
+}
+
+static void answer_again(arka_request *r, const arka_store *s)
+{
+    const char *text = s->put.first_answer ? s->put.first_answer : "";
+    char *end;
+    long status = strtol(text, &end, 10);
+    long long rejected = strtoll(end, &end, 10);
+    if (status >= 400)
+        arka_answer_error(r, (int)status, "invalid", "%s", *end == ' ' ? end + 1 : end);
+    else
+        arka_answer_empty(r);
+    if (rejected > 0 && status < 400)
+        arka_answer_header(r, "X-Arc-Rejected", "%lld", rejected);
+    arka_answer_header(r, "X-Arc-Repeated", "true");
+    put_lsn(r, &s->put);
+}
+
+/* ---- commit ---- */
+
+static void give_back(void *context)
+{
+    arka_http_give_back(context);
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+/* On the HTTP thread, or where the handler runs: the write has ended. */
+static void finish(arka_request *r)
+{
+    ARKA_AUTO(arka_store) s = r->resume_context;
+    r->resume = NULL;
+    r->resume_context = NULL;
+    if (s->put.status != ARKA_OK) {
+        arka_answer_fail(r, &s->put.error);
+        return;
+    }
+    arka_count(&r->server->counters.rows_written, s->n_rows);
+    put_lsn(r, &s->put);
+}
+
+arka_handled arka_store_commit(arka_request *r, arka_store *take_store)
+{
+    arka_store *s = take_store;
+    arka_engine *engine = r->server->engine;
+    if (s->put.repeated)
+        answer_again(r, s);
+    if (s->put.n_fitting == 0) {
+        arka_store_free(s);
+        return ARKA_ANSWERED;
+    }
+    if (s->put.key.len > 0)
+        keep_answer(r, s);
+    r->resume = finish;
+    r->resume_context = s;
+    if (arka_request_is_immediate(engine, &s->put)) {
+        s->put.done = nothing;
+        arka_request_commit(engine, &s->put);
+        finish(r);
+        return ARKA_ANSWERED;
+    }
+    s->put.done = give_back;
+    s->put.context = r;
+    arka_http_detach(r);
+    arka_request_commit(engine, &s->put);
+    return ARKA_DETACHED;
+}
