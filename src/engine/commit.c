@@ -4,14 +4,16 @@
  */
 #include "engine/commit.h"
 
+#include "engine/backlog.h"
 #include "engine/group.h"
+#include "engine/parked.h"
 
 enum {
     GROUP_BYTES = 16 << 20, /* of rows in memory, after which a group is closed */
     GROUP_REQUESTS = 16384, /* likewise */
     SYNC_AFTER_MS = 1000,   /* what nobody waits for */
     MEND_EVERY_MS = 1000,   /* a log that is broken */
-    LOOK_AGAIN_MS = 100,    /* whatever was not heard of */
+    PARKED_SHARE = 8,       /* of the gate's memory: what may wait for it in addition */
 };
 
 struct arka_committer {
@@ -19,10 +21,11 @@ struct arka_committer {
     arka_thread thread;
     arka_mutex lock; /* COMMIT: what waits */
     arka_cond wake;
-    arka_put_request *first, **last;     /* in order of arrival */
-    ARKA_VEC(arka_put_request *) parked; /* until their `not_before` */
+    arka_backlog backlog;
     ARKA_VEC(arka_control) controls;
     bool idle, stop;
+    /* for who only wants to know; written under `lock` */
+    atomic_int_fast64_t n_parked, n_blocked, ever_blocked;
 
     arka_mutex seen_lock; /* LEAF: for `seen` alone */
     arka_cond seen;       /* `visible` has moved */
@@ -40,24 +43,25 @@ struct arka_committer {
 
 /* ---- what waits ---- */
 
-static void append_locked(arka_committer *c, arka_put_request *request)
-{
-    request->next = NULL;
-    *c->last = request;
-    c->last = &request->next;
-}
-
 void arka_engine__queue(arka_engine *engine, arka_put_request *request)
 {
     arka_committer *c = engine->committer;
     arka_mutex_lock(&c->lock);
     bool wake = c->idle;
-    if (request->not_before.ns == 0 || !arka_vec_push(&c->parked, request))
-        append_locked(c, request);
-    else
-        ARKA_COUNT(engine, requests_delayed, 1);
+    arka_backlog_add(engine, &c->backlog, request);
     if (wake)
         arka_cond_signal(&c->wake);
+    arka_mutex_unlock(&c->lock);
+}
+
+void arka_engine__count_waiting(arka_engine *engine, int64_t *delayed, int64_t *blocked)
+{
+    arka_committer *c = engine->committer;
+    if (c == NULL)
+        return;
+    arka_mutex_lock(&c->lock);
+    *delayed = (int64_t)c->backlog.delayed.n;
+    *blocked = c->backlog.parked.n;
     arka_mutex_unlock(&c->lock);
 }
 
@@ -76,38 +80,33 @@ void arka_engine__log_control(arka_engine *engine, const char *event, arka_buf *
         arka_buf_fini(&control.payload);
 }
 
-/* Those whose time has come, in order of arrival; when the next one's comes. */
-static arka_mono release_parked_locked(arka_committer *c)
+/* Those for which there is memory now; *late: those that have waited long enough. */
+static arka_mono release_blocked_locked(arka_committer *c, arka_put_request **late)
 {
-    arka_mono now = arka_mono_now(), next = arka_mono_after_ms(LOOK_AGAIN_MS);
-    size_t kept = 0;
-    for (size_t i = 0; i < c->parked.n; i++) {
-        arka_put_request *r = c->parked.items[i];
-        if (r->not_before.ns <= now.ns || atomic_load(&c->engine->closing)) {
-            append_locked(c, r);
-            continue;
-        }
-        if (r->not_before.ns < next.ns)
-            next = r->not_before;
-        c->parked.items[kept++] = r;
+    bool closing = atomic_load(&c->engine->closing);
+    arka_mono now = arka_mono_now();
+    arka_put_request *r;
+    while ((r = arka_parked_pop_fitting(&c->blocked, &c->engine->gate)) != NULL)
+        append_locked(c, r);
+    while ((r = closing ? arka_parked_pop(&c->blocked) : arka_parked_pop_late(&c->blocked, now)) !=
+           NULL) {
+        *late = r;
+        late = &r->next;
     }
-    c->parked.n = kept;
-    return next;
+    return arka_parked_next_look(&c->blocked, now);
+}
+
+/* What may go on, and what may not; when there will be more of either, at the latest. */
+static arka_mono release_locked(arka_committer *c, arka_put_request **late)
+{
+    arka_mono a = release_parked_locked(c), b = release_blocked_locked(c, late);
+    show_waiting_locked(c);
+    return a.ns < b.ns ? a : b;
 }
 
 static void take_group_locked(arka_committer *c)
 {
-    arka_put_request *r = c->first, **end = &c->group.requests;
-    int64_t n_bytes = 0, n = 0;
-    for (; r != NULL && n_bytes < GROUP_BYTES && n < GROUP_REQUESTS; r = r->next, n++) {
-        n_bytes += r->n_bytes;
-        *end = r;
-        end = &r->next;
-    }
-    *end = NULL;
-    c->first = r;
-    if (r == NULL)
-        c->last = &c->first;
+    c->group.requests = arka_backlog_take(&c->backlog, GROUP_BYTES, GROUP_REQUESTS);
     for (size_t i = 0; i < c->controls.n; i++)
         if (!arka_vec_push(&c->group.controls, c->controls.items[i]))
             arka_buf_fini(&c->controls.items[i].payload);
@@ -305,14 +304,28 @@ static void look_after_log(arka_committer *c)
         check_size(c);
 }
 
+/* Those that waited for memory in vain. */
+static void refuse_late(arka_committer *c, arka_put_request *late)
+{
+    arka_error why = {0};
+    arka_fail(&why, ARKA_BUSY, "memory for unflushed rows is full and was not freed in time");
+    for (arka_put_request *r = late, *next; r != NULL; r = next) {
+        next = r->next;
+        ARKA_COUNT(c->engine, writes_refused, 1);
+        arka_engine__answer(c->engine, r, &why);
+    }
+}
+
 static void run_committer(void *context)
 {
     arka_committer *c = context;
     arka_mutex_lock(&c->lock);
     for (;;) {
-        arka_mono deadline = release_parked_locked(c);
-        if (c->first == NULL && c->controls.n == 0) {
-            if (c->stop && c->parked.n == 0)
+        bool closing = atomic_load(&c->engine->closing);
+        arka_mono deadline = arka_backlog_wake(c->engine, &c->backlog, closing);
+        arka_put_request *late = arka_backlog_take_late(&c->backlog);
+        if (late == NULL && c->backlog.first == NULL && c->controls.n == 0) {
+            if (c->stop && !arka_backlog_waits(&c->backlog))
                 break;
             c->idle = true;
             arka_cond_wait(&c->wake, &c->lock, deadline);
@@ -320,6 +333,8 @@ static void run_committer(void *context)
         }
         take_group_locked(c);
         arka_mutex_unlock(&c->lock);
+        answer_late(c->engine, late);
+        refuse_late(c, late);
         if (c->group.requests != NULL || c->group.controls.n > 0)
             carry_out(c);
         look_after_log(c);
@@ -334,7 +349,7 @@ void arka_engine__memory_freed(arka_engine *engine)
     if (c == NULL)
         return;
     arka_mutex_lock(&c->lock);
-    if (c->parked.n > 0)
+    if (arka_backlog_waits(&c->backlog))
         arka_cond_signal(&c->wake);
     arka_mutex_unlock(&c->lock);
 }
@@ -357,7 +372,7 @@ static void free_committer(arka_committer *c)
     for (size_t i = 0; i < c->controls.n; i++)
         arka_buf_fini(&c->controls.items[i].payload);
     arka_vec_fini(&c->controls);
-    arka_vec_fini(&c->parked);
+    arka_backlog_fini(&c->backlog);
     arka_group_fini(&c->group);
     arka_cond_fini(&c->wake);
     arka_cond_fini(&c->seen);
@@ -373,7 +388,7 @@ arka_status arka_engine__start_committer(arka_engine *engine, arka_error *err)
     if (c == NULL)
         return arka_fail_nomem(err, "the committer", sizeof *c);
     c->engine = c->group.engine = engine;
-    c->last = &c->first;
+    arka_backlog_init(&c->backlog, engine->gate.limit / PARKED_SHARE);
     arka_mutex_init(&c->lock, ARKA_LOCK_COMMIT);
     arka_mutex_init(&c->seen_lock, ARKA_LOCK_LEAF);
     arka_mutex_init(&c->why_lock, ARKA_LOCK_LEAF);

@@ -293,10 +293,17 @@ void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
         .commit_requests = ARKA_GAUGE(engine, commit_requests),
         .requests_repeated = ARKA_GAUGE(engine, requests_repeated),
         .requests_delayed = ARKA_GAUGE(engine, requests_delayed),
+        .requests_blocked = ARKA_GAUGE(engine, requests_blocked),
+        .zone = arka_gate_zone(&engine->gate),
+        .delay_ns = arka_gate_delay_ns(&engine->gate),
     };
+    arka_engine__count_waiting(engine, out);
     arka_mutex_lock(&engine->publish);
     out->assigned_lsn = engine->assigned;
     arka_mutex_unlock(&engine->publish);
     out->pinned_lsn = arka_engine__pinned_lsn(engine);
+    out->zone = arka_gate_zone(&engine->gate);
+    out->delay_ns = arka_gate_delay_ns(&engine->gate);
+    arka_engine__count_waiting(engine, &out->n_delayed, &out->n_blocked);
     count_files(engine, out);
 }

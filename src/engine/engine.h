@@ -38,7 +38,8 @@ typedef struct arka_engine_options {
     int64_t disk_reserve_bytes; /* with less free, writes are ARKA_BUSY; -1: the smaller of 5 % of
                                  * the file system and 1 GiB; 0: none */
     int64_t ballast_bytes; /* of a file that is given up so that a full disk takes one more flush */
-    size_t hot_limit_bytes; /* of all tables; writes beyond it are ARKA_BUSY */
+    size_t hot_limit_bytes;   /* of all tables; writes beyond it are ARKA_BUSY … */
+    int64_t block_timeout_ms; /* … after they have waited so long for memory */
     /* the log; NULL dir: there is none, and what is hot is lost when the process dies */
     const char *wal_dir;
     arka_wal_sync_mode wal_sync_mode;
@@ -205,8 +206,9 @@ typedef struct arka_put_request {
     /* private to engine/ */
     struct arka_put_request *next;
     struct arka_pending_batch *pending;
-    int64_t n_bytes; /* of memory that the gate has given */
+    int64_t n_bytes; /* of memory: what the gate gives it */
     arka_mono not_before;
+    arka_mono deadline; /* ns not 0: it waits for memory until then */
     bool holds_memory, holds_key, is_inside;
 } arka_put_request;
 
@@ -274,6 +276,9 @@ arka_wal *arka_engine_wal(arka_engine *engine);
 /** Why writes are refused at this moment, as a sentence in `out`; false: they are not. */
 bool arka_engine_is_refusing(arka_engine *engine, char *out, size_t cap);
 
+/** How short memory for rows is; see gate.h for where they begin. */
+typedef enum arka_zone { ARKA_ZONE_GREEN, ARKA_ZONE_YELLOW, ARKA_ZONE_RED } arka_zone;
+
 /** Counters since the start, and gauges. */
 typedef struct arka_engine_stats {
     int64_t rows_written, batches_written, bytes_written; /* into the hot tier */
@@ -286,6 +291,10 @@ typedef struct arka_engine_stats {
     uint64_t epoch, assigned_lsn, visible_lsn; /* durable: arka_wal_durable_lsn */
     uint64_t pinned_lsn; /* the oldest row that is not in a file yet; assigned_lsn + 1: none */
     int64_t commits, commit_requests, requests_repeated, requests_delayed;
+    int64_t requests_blocked; /* that had to wait for memory; of those that failed, see refused */
+    int64_t n_delayed, n_blocked; /* at this moment: by the yellow zone, by the red one */
+    arka_zone zone;
+    int64_t delay_ns; /* of a write that came now */
 } arka_engine_stats;
 void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out);
 

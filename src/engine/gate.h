@@ -9,9 +9,7 @@
 
 #include <stdatomic.h>
 
-#include "base/status.h"
-
-typedef enum arka_zone { ARKA_ZONE_GREEN, ARKA_ZONE_YELLOW, ARKA_ZONE_RED } arka_zone;
+#include "engine/engine.h"
 
 typedef struct arka_gate {
     int64_t limit;

@@ -7,28 +7,27 @@ void arka_parked_init(arka_parked *parked, int64_t max_bytes)
     *parked = (arka_parked){.max_bytes = max_bytes};
 }
 
-bool arka_parked_push(arka_parked *parked, arka_parked_write *write, int64_t n_bytes,
-                      arka_mono deadline)
+bool arka_parked_push(arka_parked *parked, arka_put_request *request)
 {
     /* One alone may wait whatever its size: it is in memory in any case. */
-    if (parked->n > 0 && n_bytes > parked->max_bytes - parked->n_bytes)
+    if (parked->n > 0 && request->n_bytes > parked->max_bytes - parked->n_bytes)
         return false;
-    if (parked->last != NULL && deadline.ns < parked->last->deadline.ns)
-        deadline = parked->last->deadline;
-    *write = (arka_parked_write){.n_bytes = n_bytes, .deadline = deadline};
+    if (parked->last != NULL && request->deadline.ns < parked->last->deadline.ns)
+        request->deadline = parked->last->deadline;
+    request->next = NULL;
     if (parked->last != NULL)
-        parked->last->next = write;
+        parked->last->next = request;
     else
-        parked->first = write;
-    parked->last = write;
+        parked->first = request;
+    parked->last = request;
     parked->n++;
-    parked->n_bytes += n_bytes;
+    parked->n_bytes += request->n_bytes;
     return true;
 }
 
-arka_parked_write *arka_parked_pop(arka_parked *parked)
+arka_put_request *arka_parked_pop(arka_parked *parked)
 {
-    arka_parked_write *first = parked->first;
+    arka_put_request *first = parked->first;
     if (first == NULL)
         return NULL;
     parked->first = first->next;
@@ -40,15 +39,18 @@ arka_parked_write *arka_parked_pop(arka_parked *parked)
     return first;
 }
 
-arka_parked_write *arka_parked_pop_fitting(arka_parked *parked, arka_gate *gate, int64_t *delay_ns)
+arka_put_request *arka_parked_pop_fitting(arka_parked *parked, arka_gate *gate)
 {
+    int64_t delay_ns;
     if (parked->first == NULL ||
-        arka_gate_take(gate, parked->first->n_bytes, delay_ns, NULL) != ARKA_OK)
+        arka_gate_take(gate, parked->first->n_bytes, &delay_ns, NULL) != ARKA_OK)
         return NULL;
-    return arka_parked_pop(parked);
+    arka_put_request *first = arka_parked_pop(parked);
+    first->holds_memory = true;
+    return first;
 }
 
-arka_parked_write *arka_parked_pop_late(arka_parked *parked, arka_mono now)
+arka_put_request *arka_parked_pop_late(arka_parked *parked, arka_mono now)
 {
     return parked->first != NULL && parked->first->deadline.ns <= now.ns ? arka_parked_pop(parked)
                                                                          : NULL;

@@ -10,20 +10,13 @@
 #ifndef ARKA_ENGINE_PARKED_H
 #define ARKA_ENGINE_PARKED_H
 
+#include "engine/engine.h"
 #include "engine/gate.h"
-#include "os/clock.h"
 
 enum { ARKA_PARKED_LOOK_MS = 100 };
 
-/** Part of what waits; whoever parks it keeps it in place. */
-typedef struct arka_parked_write {
-    struct arka_parked_write *next;
-    int64_t n_bytes;
-    arka_mono deadline;
-} arka_parked_write;
-
 typedef struct arka_parked {
-    arka_parked_write *first, *last;
+    arka_put_request *first, *last; /* by their `next` */
     int64_t n, n_bytes, max_bytes;
 } arka_parked;
 
@@ -32,20 +25,19 @@ typedef struct arka_parked {
 void arka_parked_init(arka_parked *parked, int64_t max_bytes);
 
 /**
- * Behind all others; false: too much waits already, refuse it. The deadline must not be before that
- * of the last one (it is moved there if it is): all wait equally long.
+ * Behind all others, for its n_bytes until its deadline; false: too much waits already, refuse it.
+ * A deadline before that of the last one is moved there: all wait equally long.
  */
-ARKA_MUST_USE bool arka_parked_push(arka_parked *parked, arka_parked_write *write, int64_t n_bytes,
-                                    arka_mono deadline);
+ARKA_MUST_USE bool arka_parked_push(arka_parked *parked, arka_put_request *request);
 /**
- * The first, if the gate now has memory for it: taken, *delay_ns as arka_gate_take. NULL: it has
- * not, or nothing waits. Call it until then.
+ * The first, if the gate now has memory for it: it holds it then, and is not delayed any more.
+ * NULL: it has not, or nothing waits. Call it until then.
  */
-arka_parked_write *arka_parked_pop_fitting(arka_parked *parked, arka_gate *gate, int64_t *delay_ns);
+arka_put_request *arka_parked_pop_fitting(arka_parked *parked, arka_gate *gate);
 /** The first, if its deadline has come: to be refused. NULL: it has not. Call it until then. */
-arka_parked_write *arka_parked_pop_late(arka_parked *parked, arka_mono now);
+arka_put_request *arka_parked_pop_late(arka_parked *parked, arka_mono now);
 /** The first, whatever it is: when the engine closes. NULL: none. */
-arka_parked_write *arka_parked_pop(arka_parked *parked);
+arka_put_request *arka_parked_pop(arka_parked *parked);
 /** When to look again, if nobody says so before; ns = INT64_MAX: nothing waits. */
 arka_mono arka_parked_next_look(const arka_parked *parked, arka_mono now);
 

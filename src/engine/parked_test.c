@@ -13,30 +13,35 @@ static arka_mono at_ms(int64_t ms)
     return (arka_mono){ms * MS};
 }
 
+static bool push(arka_parked *parked, arka_put_request *request, int64_t n_bytes,
+                 arka_mono deadline)
+{
+    *request = (arka_put_request){.n_bytes = n_bytes, .deadline = deadline};
+    return arka_parked_push(parked, request);
+}
+
 TEST(the_first_to_come_goes_first_and_a_large_one_is_not_passed)
 {
     arka_gate gate;
     arka_parked parked;
-    arka_parked_write writes[3];
-    int64_t delay = -1;
+    arka_put_request writes[3];
     arka_gate_init(&gate, LIMIT);
     arka_gate_adjust(&gate, 900);
     arka_parked_init(&parked, LIMIT);
-    assert_true(arka_parked_push(&parked, &writes[0], 10, at_ms(50)));
-    assert_true(arka_parked_push(&parked, &writes[1], 400, at_ms(50)));
-    assert_true(arka_parked_push(&parked, &writes[2], 10, at_ms(50)));
-    assert_null(arka_parked_pop_fitting(&parked, &gate, &delay));
+    assert_true(push(&parked, &writes[0], 10, at_ms(50)));
+    assert_true(push(&parked, &writes[1], 400, at_ms(50)));
+    assert_true(push(&parked, &writes[2], 10, at_ms(50)));
+    assert_null(arka_parked_pop_fitting(&parked, &gate));
     arka_gate_adjust(&gate, -200); /* 70 %: the first fits, the second does not, the third would */
-    assert_ptr_equal(arka_parked_pop_fitting(&parked, &gate, &delay), &writes[0]);
-    assert_int_equal(delay, 50 * MS);
+    assert_ptr_equal(arka_parked_pop_fitting(&parked, &gate), &writes[0]);
+    assert_true(writes[0].holds_memory && !writes[1].holds_memory);
     assert_int_equal(arka_gate_used(&gate), 710);
-    assert_null(arka_parked_pop_fitting(&parked, &gate, &delay));
+    assert_null(arka_parked_pop_fitting(&parked, &gate));
     assert_int_equal(parked.n, 2);
     arka_gate_adjust(&gate, -710);
-    assert_ptr_equal(arka_parked_pop_fitting(&parked, &gate, &delay), &writes[1]);
-    assert_ptr_equal(arka_parked_pop_fitting(&parked, &gate, &delay), &writes[2]);
-    assert_int_equal(delay, 0);
-    assert_null(arka_parked_pop_fitting(&parked, &gate, &delay));
+    assert_ptr_equal(arka_parked_pop_fitting(&parked, &gate), &writes[1]);
+    assert_ptr_equal(arka_parked_pop_fitting(&parked, &gate), &writes[2]);
+    assert_null(arka_parked_pop_fitting(&parked, &gate));
     assert_int_equal(parked.n_bytes, 0);
     assert_int_equal(arka_gate_used(&gate), 410);
 }
@@ -44,13 +49,13 @@ TEST(the_first_to_come_goes_first_and_a_large_one_is_not_passed)
 TEST(who_waited_too_long_is_refused_at_its_deadline_and_not_before)
 {
     arka_parked parked;
-    arka_parked_write writes[3];
+    arka_put_request writes[3];
     arka_parked_init(&parked, LIMIT);
     assert_int_equal(arka_parked_next_look(&parked, at_ms(0)).ns, INT64_MAX);
     assert_null(arka_parked_pop_late(&parked, at_ms(1000000)));
-    assert_true(arka_parked_push(&parked, &writes[0], 1, at_ms(500)));
-    assert_true(arka_parked_push(&parked, &writes[1], 1, at_ms(400))); /* moved to 500 */
-    assert_true(arka_parked_push(&parked, &writes[2], 1, at_ms(700)));
+    assert_true(push(&parked, &writes[0], 1, at_ms(500)));
+    assert_true(push(&parked, &writes[1], 1, at_ms(400))); /* moved to 500 */
+    assert_true(push(&parked, &writes[2], 1, at_ms(700)));
     /* at least every 100 ms (MEM-5), at the deadline when that is nearer */
     assert_int_equal(arka_parked_next_look(&parked, at_ms(10)).ns, at_ms(110).ns);
     assert_int_equal(arka_parked_next_look(&parked, at_ms(450)).ns, at_ms(500).ns);
@@ -61,21 +66,21 @@ TEST(who_waited_too_long_is_refused_at_its_deadline_and_not_before)
     assert_int_equal(parked.n, 1);
     assert_ptr_equal(arka_parked_pop(&parked), &writes[2]);
     assert_null(arka_parked_pop(&parked));
-    assert_true(arka_parked_push(&parked, &writes[0], 1, at_ms(1))); /* empty again: as new */
+    assert_true(push(&parked, &writes[0], 1, at_ms(1))); /* empty again: as new */
     assert_int_equal(parked.first->deadline.ns, at_ms(1).ns);
 }
 
 TEST(what_waits_is_bounded_but_one_may_always_wait)
 {
     arka_parked parked;
-    arka_parked_write writes[3];
+    arka_put_request writes[3];
     arka_parked_init(&parked, 100);
-    assert_true(arka_parked_push(&parked, &writes[0], 5000, at_ms(1)));
-    assert_false(arka_parked_push(&parked, &writes[1], 1, at_ms(1)));
+    assert_true(push(&parked, &writes[0], 5000, at_ms(1)));
+    assert_false(push(&parked, &writes[1], 1, at_ms(1)));
     assert_ptr_equal(arka_parked_pop(&parked), &writes[0]);
-    assert_true(arka_parked_push(&parked, &writes[0], 60, at_ms(1)));
-    assert_false(arka_parked_push(&parked, &writes[1], 41, at_ms(1)));
-    assert_true(arka_parked_push(&parked, &writes[1], 40, at_ms(1)));
+    assert_true(push(&parked, &writes[0], 60, at_ms(1)));
+    assert_false(push(&parked, &writes[1], 41, at_ms(1)));
+    assert_true(push(&parked, &writes[1], 40, at_ms(1)));
     assert_int_equal(parked.n_bytes, 100);
 }
 
@@ -93,13 +98,13 @@ typedef struct yard {
 } yard;
 
 typedef struct waiter {
-    arka_parked_write write; /* first */
+    arka_put_request write; /* first */
     arka_cond cond;
     uint64_t number;
     bool decided, admitted;
 } waiter;
 
-static void decide(yard *y, arka_parked_write *write, bool admitted)
+static void decide(yard *y, arka_put_request *write, bool admitted)
 {
     waiter *w = (waiter *)write;
     assert_true(w->number > y->last_popped); /* in the order of arrival */
@@ -116,9 +121,8 @@ static void run_committer(void *context)
     yard *y = context;
     arka_mutex_lock(&y->lock);
     while (!y->stop) {
-        arka_parked_write *w;
-        int64_t delay;
-        while ((w = arka_parked_pop_fitting(&y->parked, &y->gate, &delay)) != NULL)
+        arka_put_request *w;
+        while ((w = arka_parked_pop_fitting(&y->parked, &y->gate)) != NULL)
             decide(y, w, true);
         while ((w = arka_parked_pop_late(&y->parked, arka_mono_now())) != NULL)
             decide(y, w, false);
@@ -138,7 +142,7 @@ static bool take_or_wait(yard *y, waiter *w, int64_t n_bytes)
         w->number = ++y->arrivals;
         w->decided = false;
         y->blocked++;
-        assert_true(arka_parked_push(&y->parked, &w->write, n_bytes, arka_mono_after_ms(3600000)));
+        assert_true(push(&y->parked, &w->write, n_bytes, arka_mono_after_ms(3600000)));
         arka_cond_signal(&y->wake);
         while (!w->decided)
             assert_true(arka_cond_wait(&w->cond, &y->lock, arka_mono_after_ms(60000)));

@@ -9,22 +9,45 @@ static const arka_status UNDECIDED = ARKA_UNSURE;
 
 /* ---- memory ---- */
 
+/* Refused: wait for memory, if that is wanted, with everything else done. */
+static arka_status wait_for_memory(arka_engine *engine, arka_put_request *r, arka_error *err)
+{
+    arka_engine__want_flush(engine);
+    if (engine->options.block_timeout_ms <= 0) {
+        ARKA_COUNT(engine, writes_refused, 1);
+        return ARKA_BUSY; /* *err says it */
+    }
+    r->deadline = arka_mono_after_ms(engine->options.block_timeout_ms);
+    *err = (arka_error){0};
+    return ARKA_OK;
+}
+
+/*
+ * Without memory it may wait: all of it is made ready, and the committer takes the memory. Nobody
+ * passes those who wait already.
+ */
 static arka_status take_memory(arka_engine *engine, arka_put_request *r, arka_error *err)
 {
-    int64_t n_bytes = 0, delay_ns;
+    int64_t n_bytes = 0, delay_ns = 0, timeout_ms = engine->options.block_timeout_ms;
     for (size_t i = 0; i < r->n_batches; i++)
         n_bytes += (int64_t)r->batches[i].batch->memory_bytes;
-    arka_status status = arka_gate_take(&engine->gate, n_bytes, &delay_ns, err);
-    if (status != ARKA_OK) {
-        ARKA_COUNT(engine, writes_refused, 1);
-        arka_engine__want_flush(engine);
-        return status;
-    }
     r->n_bytes = n_bytes;
-    r->holds_memory = true;
-    if (delay_ns > 0)
-        r->not_before = (arka_mono){arka_mono_now().ns + delay_ns};
-    return ARKA_OK;
+    arka_status status = ARKA_BUSY;
+    if (timeout_ms == 0 || !arka_engine__has_blocked(engine))
+        status = arka_gate_take(&engine->gate, n_bytes, &delay_ns, timeout_ms > 0 ? NULL : err);
+    if (status == ARKA_OK) {
+        r->holds_memory = true;
+        if (delay_ns > 0)
+            r->not_before = (arka_mono){arka_mono_now().ns + delay_ns};
+        return ARKA_OK;
+    }
+    arka_engine__want_flush(engine);
+    if (timeout_ms > 0) {
+        r->deadline = arka_mono_after_ms(timeout_ms);
+        return ARKA_OK;
+    }
+    ARKA_COUNT(engine, writes_refused, 1);
+    return status;
 }
 
 /* What was taken for a batch becomes what it needs: nothing, or the size that a cast gave it. */
@@ -33,10 +56,9 @@ static void settle_memory(arka_engine *engine, arka_put_request *r, size_t i)
     const arka_pending_batch *p = &r->pending[i];
     int64_t need = p->table ? (int64_t)p->admitted.batch->memory_bytes : 0;
     int64_t grown = need - (int64_t)r->batches[i].batch->memory_bytes;
-    if (grown == 0)
-        return;
     r->n_bytes += grown;
-    arka_gate_adjust(&engine->gate, grown);
+    if (grown != 0 && r->holds_memory)
+        arka_gate_adjust(&engine->gate, grown);
 }
 
 bool arka_engine__refuses(arka_engine *engine, arka_error *err)
@@ -210,7 +232,7 @@ static void begin_request(arka_put_request *r)
     r->error = (arka_error){0};
     r->lsn = 0;
     r->pending = NULL;
-    r->not_before = (arka_mono){0};
+    r->not_before = r->deadline = (arka_mono){0};
     r->n_bytes = 0;
     for (size_t i = 0; i < r->n_batches; i++) {
         r->batches[i].status = UNDECIDED;
@@ -261,7 +283,7 @@ void arka_request_fini(arka_put_request *request)
 
 bool arka_request_is_immediate(arka_engine *engine, const arka_put_request *request)
 {
-    return engine->wal == NULL && request->not_before.ns == 0;
+    return engine->wal == NULL && request->not_before.ns == 0 && request->deadline.ns == 0;
 }
 
 void arka_engine__answer(arka_engine *engine, arka_put_request *r, const arka_error *why)
