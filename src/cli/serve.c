@@ -225,6 +225,7 @@ static int serve(const arka_settings *settings, const arka_log *log)
     stop_signals(&signals);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write, not our end */
     if (arka_server_start(settings, log, &server, &err) != ARKA_OK)
         return fail(ARKA_EXIT_FAILED, &err);
     int got = serve_until_signal(server, settings, log, &signals);

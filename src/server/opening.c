@@ -108,11 +108,11 @@ static void set_options(arka_server *server, arka_engine_options *o)
     o->context = server;
 }
 
-static arka_status count_segment(void *context, const char *relative, int64_t n_bytes,
-                                 arka_error *err)
+static arka_status look_for_segment(void *context, const char *relative, int64_t n_bytes,
+                                    arka_error *err)
 {
     bool *found = context;
-    *found |= n_bytes > 0 && strchr(relative, '/') == NULL;
+    *found |= n_bytes > 0 && strncmp(relative, "segment_", 8) == 0;
     return ARKA_OK;
 }
 
@@ -126,7 +126,7 @@ static arka_status settle_old_log(arka_server *server, const arka_engine_options
 {
     const arka_settings *s = server->settings;
     bool found = false;
-    ARKA_TRY(arka_dir_walk(s->wal_dir, count_segment, &found, err));
+    ARKA_TRY(arka_dir_walk(s->wal_dir, look_for_segment, &found, err));
     if (!found)
         return ARKA_OK;
     arka_log_write(server->log, ARKA_WARN, "old_log", NULL,
