@@ -6,7 +6,6 @@
 
 #include "engine/backlog.h"
 #include "engine/group.h"
-#include "engine/parked.h"
 
 enum {
     GROUP_BYTES = 16 << 20, /* of rows in memory, after which a group is closed */
@@ -24,8 +23,7 @@ struct arka_committer {
     arka_backlog backlog;
     ARKA_VEC(arka_control) controls;
     bool idle, stop;
-    /* for who only wants to know; written under `lock` */
-    atomic_int_fast64_t n_parked, n_blocked, ever_blocked;
+    atomic_int_fast64_t n_blocked; /* of the backlog; for who comes to wait behind them */
 
     arka_mutex seen_lock; /* LEAF: for `seen` alone */
     arka_cond seen;       /* `visible` has moved */
@@ -43,12 +41,23 @@ struct arka_committer {
 
 /* ---- what waits ---- */
 
+static void show_blocked_locked(arka_committer *c)
+{
+    atomic_store_explicit(&c->n_blocked, c->backlog.parked.n, memory_order_relaxed);
+}
+
+bool arka_engine__has_blocked(const arka_engine *engine)
+{
+    return atomic_load_explicit(&engine->committer->n_blocked, memory_order_relaxed) > 0;
+}
+
 void arka_engine__queue(arka_engine *engine, arka_put_request *request)
 {
     arka_committer *c = engine->committer;
     arka_mutex_lock(&c->lock);
     bool wake = c->idle;
     arka_backlog_add(engine, &c->backlog, request);
+    show_blocked_locked(c);
     if (wake)
         arka_cond_signal(&c->wake);
     arka_mutex_unlock(&c->lock);
@@ -78,30 +87,6 @@ void arka_engine__log_control(arka_engine *engine, const char *event, arka_buf *
     }
     if (!kept)
         arka_buf_fini(&control.payload);
-}
-
-/* Those for which there is memory now; *late: those that have waited long enough. */
-static arka_mono release_blocked_locked(arka_committer *c, arka_put_request **late)
-{
-    bool closing = atomic_load(&c->engine->closing);
-    arka_mono now = arka_mono_now();
-    arka_put_request *r;
-    while ((r = arka_parked_pop_fitting(&c->blocked, &c->engine->gate)) != NULL)
-        append_locked(c, r);
-    while ((r = closing ? arka_parked_pop(&c->blocked) : arka_parked_pop_late(&c->blocked, now)) !=
-           NULL) {
-        *late = r;
-        late = &r->next;
-    }
-    return arka_parked_next_look(&c->blocked, now);
-}
-
-/* What may go on, and what may not; when there will be more of either, at the latest. */
-static arka_mono release_locked(arka_committer *c, arka_put_request **late)
-{
-    arka_mono a = release_parked_locked(c), b = release_blocked_locked(c, late);
-    show_waiting_locked(c);
-    return a.ns < b.ns ? a : b;
 }
 
 static void take_group_locked(arka_committer *c)
@@ -324,6 +309,7 @@ static void run_committer(void *context)
         bool closing = atomic_load(&c->engine->closing);
         arka_mono deadline = arka_backlog_wake(c->engine, &c->backlog, closing);
         arka_put_request *late = arka_backlog_take_late(&c->backlog);
+        show_blocked_locked(c);
         if (late == NULL && c->backlog.first == NULL && c->controls.n == 0) {
             if (c->stop && !arka_backlog_waits(&c->backlog))
                 break;
@@ -333,7 +319,6 @@ static void run_committer(void *context)
         }
         take_group_locked(c);
         arka_mutex_unlock(&c->lock);
-        answer_late(c->engine, late);
         refuse_late(c, late);
         if (c->group.requests != NULL || c->group.controls.n > 0)
             carry_out(c);

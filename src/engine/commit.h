@@ -11,8 +11,6 @@
 void arka_engine__queue(arka_engine *engine, arka_put_request *request);
 /** Requests that wait for memory: one that comes now waits behind them. Any thread. */
 bool arka_engine__has_blocked(const arka_engine *engine);
-/** Fills what the committer knows. */
-void arka_engine__count_waiting(const arka_engine *engine, arka_engine_stats *out);
 /** How many requests wait: told to by the yellow zone, for memory. Any thread. */
 void arka_engine__count_waiting(arka_engine *engine, int64_t *delayed, int64_t *blocked);
 /** Does the log take nothing at this moment? Then *err says why, as ARKA_BUSY. Any thread. */

@@ -297,7 +297,6 @@ void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
         .zone = arka_gate_zone(&engine->gate),
         .delay_ns = arka_gate_delay_ns(&engine->gate),
     };
-    arka_engine__count_waiting(engine, out);
     arka_mutex_lock(&engine->publish);
     out->assigned_lsn = engine->assigned;
     arka_mutex_unlock(&engine->publish);

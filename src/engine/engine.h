@@ -291,7 +291,7 @@ typedef struct arka_engine_stats {
     uint64_t epoch, assigned_lsn, visible_lsn; /* durable: arka_wal_durable_lsn */
     uint64_t pinned_lsn; /* the oldest row that is not in a file yet; assigned_lsn + 1: none */
     int64_t commits, commit_requests, requests_repeated, requests_delayed;
-    int64_t requests_blocked; /* that had to wait for memory; of those that failed, see refused */
+    int64_t requests_blocked;     /* that had to wait for memory; refused ones are among them */
     int64_t n_delayed, n_blocked; /* at this moment: by the yellow zone, by the red one */
     arka_zone zone;
     int64_t delay_ns; /* of a write that came now */

@@ -22,32 +22,20 @@ static arka_status wait_for_memory(arka_engine *engine, arka_put_request *r, ark
     return ARKA_OK;
 }
 
-/*
- * Without memory it may wait: all of it is made ready, and the committer takes the memory. Nobody
- * passes those who wait already.
- */
+/* Nobody passes those who wait already. */
 static arka_status take_memory(arka_engine *engine, arka_put_request *r, arka_error *err)
 {
-    int64_t n_bytes = 0, delay_ns = 0, timeout_ms = engine->options.block_timeout_ms;
+    int64_t n_bytes = 0, delay_ns, timeout_ms = engine->options.block_timeout_ms;
     for (size_t i = 0; i < r->n_batches; i++)
         n_bytes += (int64_t)r->batches[i].batch->memory_bytes;
     r->n_bytes = n_bytes;
-    arka_status status = ARKA_BUSY;
-    if (timeout_ms == 0 || !arka_engine__has_blocked(engine))
-        status = arka_gate_take(&engine->gate, n_bytes, &delay_ns, timeout_ms > 0 ? NULL : err);
-    if (status == ARKA_OK) {
-        r->holds_memory = true;
-        if (delay_ns > 0)
-            r->not_before = (arka_mono){arka_mono_now().ns + delay_ns};
-        return ARKA_OK;
-    }
-    arka_engine__want_flush(engine);
-    if (timeout_ms > 0) {
-        r->deadline = arka_mono_after_ms(timeout_ms);
-        return ARKA_OK;
-    }
-    ARKA_COUNT(engine, writes_refused, 1);
-    return status;
+    if ((timeout_ms > 0 && arka_engine__has_blocked(engine)) ||
+        arka_gate_take(&engine->gate, n_bytes, &delay_ns, err) != ARKA_OK)
+        return wait_for_memory(engine, r, err);
+    r->holds_memory = true;
+    if (delay_ns > 0)
+        r->not_before = (arka_mono){arka_mono_now().ns + delay_ns};
+    return ARKA_OK;
 }
 
 /* What was taken for a batch becomes what it needs: nothing, or the size that a cast gave it. */
