@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -60,22 +59,21 @@ void arka_opening_text(arka_server *server, char out[ARKA_OPENING_TEXT], double 
 
 static arka_ipc_codec log_codec(const char *word)
 {
-    return strcasecmp(word, "lz4") == 0    ? ARKA_IPC_LZ4_FRAME
-           : strcasecmp(word, "zstd") == 0 ? ARKA_IPC_ZSTD
-                                           : ARKA_IPC_PLAIN;
+    return strcmp(word, "lz4") == 0    ? ARKA_IPC_LZ4_FRAME
+           : strcmp(word, "zstd") == 0 ? ARKA_IPC_ZSTD
+                                       : ARKA_IPC_PLAIN;
 }
 
 static void set_log(const arka_settings *s, arka_engine_options *o)
 {
     o->wal_dir = s->wal_dir;
-    o->wal_sync_mode =
-        strcasecmp(s->wal_sync_mode, "fsync") == 0 ? ARKA_WAL_FSYNC : ARKA_WAL_FDATASYNC;
-    o->wal_async = strcasecmp(s->wal_sync_mode, "async") == 0;
+    o->wal_sync_mode = strcmp(s->wal_sync_mode, "fsync") == 0 ? ARKA_WAL_FSYNC : ARKA_WAL_FDATASYNC;
+    o->wal_async = strcmp(s->wal_sync_mode, "async") == 0;
     o->wal_codec = log_codec(s->wal_compression);
     o->wal_segment_bytes = s->wal_segment_mb << 20;
     o->wal_segment_age_ms = s->wal_segment_age * 1000;
     o->wal_max_bytes = s->wal_total_mb << 20;
-    o->wal_quarantine = strcasecmp(s->wal_on_corruption, "quarantine") == 0;
+    o->wal_quarantine = strcmp(s->wal_on_corruption, "quarantine") == 0;
 }
 
 static void set_buffer(const arka_settings *s, arka_engine_options *o)

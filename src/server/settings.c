@@ -249,17 +249,17 @@ arka_status arka_settings_read_environment(arka_settings *settings, char *(*get)
 
 /* ---- the whole ---- */
 
-static bool is_one_of(const char *word, const char *const *words)
+/* The one of `words` that is meant, or NULL. */
+static const char *find_word(const char *word, const char *const *words)
 {
-    for (; *words != NULL; words++)
-        if (strcasecmp(word, *words) == 0)
-            return true;
-    return false;
+    while (*words != NULL && strcasecmp(word, *words) != 0)
+        words++;
+    return *words;
 }
 
 enum { MAX_WORDS = 6 };
 
-/* Settings that are a word of a list, and how a sentence says the list. */
+/* Settings that are a word of a list, whose spelling they get, and how a sentence says the list. */
 static const struct {
     arka_setting which;
     const char *words[MAX_WORDS]; /* ends with a NULL */
@@ -278,10 +278,12 @@ static arka_status check_words(arka_settings *s, arka_error *err)
 {
     arka_codec codec;
     for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
-        const char *word = *(const char **)value_of(s, WORDS[i].which);
-        if (!is_one_of(word, WORDS[i].words))
+        const char **value = value_of(s, WORDS[i].which);
+        const char *word = find_word(*value, WORDS[i].words);
+        if (word == NULL)
             return arka_fail(err, ARKA_INPUT, "%s = '%.100s' is not %s",
-                             arka_setting_infos[WORDS[i].which].key, word, WORDS[i].choices);
+                             arka_setting_infos[WORDS[i].which].key, *value, WORDS[i].choices);
+        *value = word;
     }
     if (!arka_codec_parse(arka_slice_of(s->compression), &codec))
         return arka_fail(err, ARKA_INPUT,

@@ -225,7 +225,17 @@ TEST(the_whole_is_checked)
     ASSERT_FAILS(finish_with(ARKA_SETTING_auth_enabled, "true"), ARKA_INPUT, "cannot check tokens");
     ASSERT_FAILS(finish_with(ARKA_SETTING_database, "../x"), ARKA_INPUT, "storage.database: ");
     ASSERT_FAILS(finish_with(ARKA_SETTING_data_dir, ""), ARKA_INPUT, "storage.data_dir is empty");
-    assert_int_equal(finish_with(ARKA_SETTING_log_level, "DEBUG"), ARKA_OK);
+}
+
+TEST(a_word_gets_the_spelling_of_its_list)
+{
+    arka_settings s;
+    begin(&s);
+    ASSERT_OK(arka_settings_set(&s, ARKA_SETTING_wal_sync_mode, ARKA_SLICE("FDataSync"),
+                                ARKA_FROM_OPTION, "test", &err));
+    ASSERT_OK(arka_settings_finish(&s, &err));
+    assert_string_equal(s.wal_sync_mode, "fdatasync");
+    arka_settings_fini(&s);
 }
 
 TEST(every_default_is_shown_as_it_is_written)
