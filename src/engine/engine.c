@@ -12,10 +12,9 @@ void arka_engine_options_default(arka_engine_options *options)
     *options = (arka_engine_options){
         .default_database = "default",
         .codec = ARKA_CODEC_SNAPPY,
-        .flush_rows = 50000,
-        .flush_age_ms = 5000,
-        .flush_bytes = INT64_C(256) << 20,
-        .flush_interval_ms = 1000,
+        .flush_bytes = INT64_C(128) << 20,
+        .disk_reserve_bytes = -1,
+        .ballast_bytes = INT64_C(64) << 20,
         .hot_limit_bytes = (size_t)2 << 30,
         .wal_sync_mode = ARKA_WAL_FDATASYNC,
         .wal_codec = ARKA_IPC_PLAIN,
@@ -24,6 +23,7 @@ void arka_engine_options_default(arka_engine_options *options)
         .wal_max_bytes = INT64_C(20) << 30,
         .request_window_ms = 3600000,
     };
+    arka_engine_options_flush(options);
 }
 
 void arka_engine__event(arka_engine *engine, int level, const char *name, const char *format, ...)
@@ -81,12 +81,15 @@ static arka_status open_parts(arka_engine *engine, const arka_engine_options *op
     ARKA_TRY(arka_manifest_open(engine->manifest_path, &engine->manifest, err));
     ARKA_TRY(arka_engine__load(engine, err));
     ARKA_TRY(arka_engine__set_orphans_aside(engine, err));
+    ARKA_TRY(arka_engine__guard_disks(engine, options->wal_dir, err));
     arka_database *first;
     ARKA_TRY(arka_engine__database(engine, arka_slice_of(options->default_database), &first, err));
     /* The flusher makes room while the log is replayed. */
     ARKA_TRY(arka_engine__start_flusher(engine, err));
     ARKA_TRY(arka_engine__recover(engine, options->wal_dir, err));
     ARKA_TRY(arka_engine__start_committer(engine, err));
+    if (engine->wal != NULL)
+        arka_engine__log_runs(engine);
     engine->opened = true;
     return ARKA_OK;
 }
@@ -141,6 +144,7 @@ arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)
     arka_registry_free(engine->registry);
     arka_requests_free(engine->requests);
     arka_manifest_close(engine->manifest);
+    arka_disk_fini(&engine->disk);
     arka_vec_fini(&engine->flushing);
     arka_cond_fini(&engine->flush_wake);
     arka_cond_fini(&engine->flush_done);
@@ -283,6 +287,8 @@ void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
         .flush_files = ARKA_GAUGE(engine, flush_files),
         .flush_bytes = ARKA_GAUGE(engine, flush_bytes),
         .flush_ns = ARKA_GAUGE(engine, flush_ns),
+        .flush_groups = ARKA_GAUGE(engine, flush_groups),
+        .flush_small_files = ARKA_GAUGE(engine, flush_small_files),
         .hot_rows = ARKA_GAUGE(engine, hot_rows),
         .hot_bytes = arka_gate_used(&engine->gate),
         .hot_limit_bytes = engine->gate.limit,

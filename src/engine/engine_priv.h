@@ -13,6 +13,7 @@
 #include "table/registry.h"
 
 typedef struct arka_flush arka_flush;
+typedef struct arka_flusher arka_flusher;
 typedef struct arka_committer arka_committer;
 
 struct arka_engine {
@@ -49,18 +50,20 @@ struct arka_engine {
     arka_cond flush_wake;  /* the flusher has work, or must stop */
     arka_cond flush_done;  /* a table is no longer in `flushing` */
     ARKA_VEC(arka_table *) flushing;
-    arka_flush *unsure; /* whose commit failed: the next flush of its table tries it again */
-    arka_disk disk;     /* how full the file systems are */
+    arka_flush *unsure;   /* whose commit failed: the next flush of its table tries it again */
+    arka_disk disk;       /* how full the file systems are */
+    atomic_bool log_runs; /* `wal` was recovered and takes rows; see arka_engine__log_runs */
     bool stop, wanted;
-    bool flusher_runs;
-    arka_thread flusher;
+    arka_flusher *flusher; /* NULL: it does not run */
+    arka_thread flusher_thread;
 
     struct {
         atomic_int_fast64_t rows_written, batches_written, bytes_written, writes_refused;
         atomic_int_fast64_t flushes, flush_failures, flush_rows, flush_files, flush_bytes, flush_ns,
             flush_groups, flush_small_files, orphans;
         atomic_int_fast64_t hot_rows; /* hot bytes are the gate's */
-        atomic_int_fast64_t commits, commit_requests, requests_repeated, requests_delayed;
+        atomic_int_fast64_t commits, commit_requests, requests_repeated, requests_delayed,
+            requests_blocked;
     } stats;
 };
 
@@ -132,6 +135,10 @@ ARKA_MUST_USE arka_status arka_engine__set_orphans_aside(arka_engine *engine, ar
  * was no memory to find out. Any thread.
  */
 uint64_t arka_engine__pinned_lsn(arka_engine *engine);
+/** From now on the log may be trimmed, and checkpoints are written: it was recovered. */
+void arka_engine__log_runs(arka_engine *engine);
+/** Rows up to it keep segments that have to go, for want of space; 0: none has to. */
+uint64_t arka_engine__lsn_to_free(arka_engine *engine);
 /** {base_path}/.checkpoint.json, for arka_checkpoint_read; to be freed. NULL: no memory. */
 char *arka_engine__checkpoint_path(const arka_engine *engine);
 /**
@@ -140,7 +147,7 @@ char *arka_engine__checkpoint_path(const arka_engine *engine);
  */
 void arka_engine__write_checkpoint(arka_engine *engine, bool clean);
 
-/* disk.c by way of the engine */
+/* guard.c: the disks. */
 /** Before the log is recovered; paths are copied. */
 ARKA_MUST_USE arka_status arka_engine__guard_disks(arka_engine *engine, const char *wal_dir,
                                                    arka_error *err);
@@ -148,6 +155,8 @@ ARKA_MUST_USE arka_status arka_engine__guard_disks(arka_engine *engine, const ch
 bool arka_engine__disk_refuses(arka_engine *engine, arka_error *err);
 /** A write failed: when for want of space, the ballast goes and the disks are looked at. */
 void arka_engine__io_failed(arka_engine *engine, const arka_error *why);
+/** How full are they now? Tells what changed. One thread at a time may `make_ballast`. */
+void arka_engine__look_at_disks(arka_engine *engine, bool make_ballast);
 
 /* flush.c: hot rows of tables to files, and the files into the manifest in one commit. */
 typedef struct arka_flush_item {
@@ -165,7 +174,8 @@ ARKA_MUST_USE arka_status arka_engine__flush_tables(arka_engine *engine, arka_fl
 void arka_engine__forget_unsure(arka_engine *engine);
 
 /* claim.c: one flush at a time a table. */
-bool arka_engine__claim_if_free(arka_engine *engine, arka_table *table);
+/** ARKA_BUSY: another thread has it. ARKA_NOMEM. */
+ARKA_MUST_USE arka_status arka_engine__claim(arka_engine *engine, arka_table *table);
 void arka_engine__release(arka_engine *engine, const arka_table *table);
 
 /* flusher.c: when, and by which thread. */

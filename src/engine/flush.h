@@ -3,6 +3,7 @@
 #define ARKA_ENGINE_FLUSH_H
 
 #include "base/arena.h"
+#include "columnar/sort.h"
 #include "engine/engine_priv.h"
 
 /** A file's name, and the one it has until it is whole. In the arena of the flush. */
@@ -14,13 +15,15 @@ struct arka_flush {
     arka_flush *next; /* of those whose commit failed */
     arka_engine *engine;
     arka_table *table;
+    arka_status status; /* the first failure; `why` has its sentence */
+    arka_error why;
     arka_snapshot *snapshot; /* what is flushed */
+    arka_spans spans;        /* its rows in order of time */
     arka_batch **batches;
     int16_t *columns; /* n_batches × n_fields: see arka_parquet_write */
     arka_parquet_field *fields;
-    int64_t n_parts;   /* files that there will be */
-    bool one_by_one;   /* how they are synced */
-    unsigned unsynced; /* the engine's count at the start */
+    int64_t n_parts; /* files that there will be */
+    bool one_by_one; /* how they are synced */
     int64_t now_us;
     ARKA_VEC(arka_flush_path) paths;      /* every file that may have been made */
     ARKA_VEC(arka_data_file *) files;     /* the whole ones */
@@ -30,10 +33,14 @@ struct arka_flush {
     arka_arena arena;
 };
 
+/** It failed; only the first failure counts. */
+void arka_flush__fail(arka_flush *f, arka_status status, const arka_error *why);
+
 /**
- * The rows of f->snapshot as files, by UTC hour, durable under their final names, and f->list.
- * After an error none of them stands under any name, as far as the disk lets it be.
+ * The rows of each flush's snapshot as files, by UTC hour, durable under their final names, and its
+ * `list`. One that fails, or has failed before, has no file under any name, as far as the disk lets
+ * it be.
  */
-ARKA_MUST_USE arka_status arka_flush__write_files(arka_flush *f, arka_error *err);
+void arka_flush__write_files(arka_engine *engine, arka_flush *const *flushes, size_t n);
 
 #endif

@@ -1,15 +1,31 @@
-/* The files of a flush: rows in order of time, cut by hour, written, synced and given their names.
+/*
+ * The files of flushes: rows in order of time, cut by hour, written, synced and given their names.
  */
 #include <stdio.h>
 
 #include "base/civil.h"
 #include "engine/flush.h"
+#include "os/failpoint.h"
 
-/*
- * Up to so many files are synced one by one, with their directories; above it, twice the whole file
- * system. A backfill of 10,000 hours by single syncs takes a minute, by two of the others a second.
- */
-enum { SYNC_ONE_BY_ONE = 4 };
+enum {
+    /*
+     * Up to so many files are synced one by one, with their directories; above it, twice the whole
+     * file system. A backfill of 10,000 hours by single syncs takes a minute, by two of the others
+     * a second.
+     */
+    SYNC_ONE_BY_ONE = 4,
+    /* So that the log, which must be synced for every answer, never waits behind a whole file. */
+    SYNC_EVERY = 8 << 20,
+    SMALL_FILE = 1 << 20,
+};
+
+void arka_flush__fail(arka_flush *f, arka_status status, const arka_error *why)
+{
+    if (status == ARKA_OK || f->status != ARKA_OK)
+        return;
+    f->status = status;
+    f->why = *why;
+}
 
 /* The tables that the Parquet writer wants. */
 static arka_status lay_out(arka_flush *f, arka_error *err)
@@ -50,9 +66,21 @@ static char *make_path(arka_flush *f, int64_t hour_us, int64_t n_rows)
                              now.second, (long long)n_rows, unique);
 }
 
+typedef struct sink {
+    arka_file *file;
+    bool paced; /* synced as it grows */
+    int64_t n_synced;
+} sink;
+
 static arka_status write_to_file(void *context, const void *bytes, size_t n, arka_error *err)
 {
-    return arka_file_append(context, bytes, n, err);
+    sink *s = context;
+    ARKA_TRY(arka_file_append(s->file, bytes, n, err));
+    int64_t len = arka_file_len(s->file);
+    if (!s->paced || len - s->n_synced < SYNC_EVERY)
+        return ARKA_OK;
+    s->n_synced = len;
+    return arka_file_sync(s->file, err);
 }
 
 static arka_status write_file(arka_flush *f, const arka_flush_path *p, const arka_spans *part,
@@ -68,10 +96,10 @@ static arka_status write_file(arka_flush *f, const arka_flush_path *p, const ark
     ARKA_TRY(arka_file_create(o->os, p->tmp, &file, err));
     arka_parquet_options options = {
         .codec = o->codec, .level = o->codec_level, .created_by = "arc version " ARC_VERSION};
-    arka_parquet_sink sink = {write_to_file, file};
+    sink to = {.file = file, .paced = f->one_by_one};
     ARKA_TRY(arka_parquet_write(f->fields, f->snapshot->schema->n_fields, f->batches,
                                 (size_t)f->snapshot->n_hot_batches, f->columns, part, &options,
-                                sink, stats, err));
+                                (arka_parquet_sink){write_to_file, &to}, stats, err));
     if (f->one_by_one)
         ARKA_TRY(arka_file_sync(file, err));
     return arka_file_close(arka_take(file), err);
@@ -97,6 +125,7 @@ static arka_status flush_hour(void *context, int64_t hour_us, const arka_spans *
                            .path = p.path};
     ARKA_TRY(arka_data_file_new(&like, &f->files.items[f->files.n], err));
     f->files.n++;
+    ARKA_COUNT(f->engine, flush_small_files, stats.n_bytes < SMALL_FILE);
     f->entries.items[f->entries.n++] =
         (arka_manifest_file){.path = arka_slice_of(p.path + strlen(f->engine->base_path) + 1),
                              .n_rows = like.n_rows,
@@ -115,55 +144,44 @@ static arka_status count_part(void *context, int64_t hour_us, const arka_spans *
     return ARKA_OK;
 }
 
-/* A table's own directories may wait for the sync of all; those above it are not ours alone. */
-static arka_status make_table_dir(arka_flush *f, arka_error *err)
+/* ---- syncs and names ---- */
+
+/*
+ * A table's own directories may wait for the sync of all: only this flush knows them. Those above
+ * are not ours alone.
+ */
+static arka_status make_database_dir(arka_flush *f, arka_error *err)
 {
-    char *dir = arka_arena_printf(&f->arena, "%s/%s/%s", f->engine->base_path,
-                                  arka_table_database(f->table), arka_table_name(f->table));
+    char *dir =
+        arka_arena_printf(&f->arena, "%s/%s", f->engine->base_path, arka_table_database(f->table));
     return dir ? arka_dir_make(f->engine->options.os, dir, err)
                : arka_fail_nomem(err, "a path", strlen(f->engine->base_path));
 }
 
-/* Every file durable before it has its name, and the name before the manifest has it. */
-static arka_status write_one_by_one(arka_flush *f, const arka_spans *spans, arka_error *err)
+static arka_status write_parts(arka_flush *f, arka_error *err)
 {
-    ARKA_TRY(arka_spans_partition(f->batches, spans, ARKA_US_PER_HOUR, flush_hour, f, err));
+    if (!f->one_by_one)
+        ARKA_TRY(make_database_dir(f, err));
+    ARKA_TRY(arka_spans_partition(f->batches, &f->spans, ARKA_US_PER_HOUR, flush_hour, f, err));
+    ARKA_FAILPOINT("flush_files_written");
+    return ARKA_OK;
+}
+
+/* Every file durable before it has its name, and the name before the manifest has it. */
+static arka_status publish_one_by_one(arka_flush *f, arka_error *err)
+{
     for (size_t i = 0; i < f->paths.n; i++)
         ARKA_TRY(arka_file_publish(f->engine->options.os, f->paths.items[i].tmp,
                                    f->paths.items[i].path, err));
     return ARKA_OK;
 }
 
-static arka_status write_together(arka_flush *f, const arka_spans *spans, int fs, arka_error *err)
+static arka_status rename_all(arka_flush *f, arka_error *err)
 {
-    const arka_os *os = f->engine->options.os;
-    ARKA_TRY(arka_spans_partition(f->batches, spans, ARKA_US_PER_HOUR, flush_hour, f, err));
-    ARKA_TRY(arka_fs_sync(os, fs, err));
     for (size_t i = 0; i < f->paths.n; i++)
-        ARKA_TRY(arka_file_rename(os, f->paths.items[i].tmp, f->paths.items[i].path, err));
-    return arka_fs_sync(os, fs, err);
-}
-
-static arka_status write_all(arka_flush *f, const arka_spans *spans, arka_error *err)
-{
-    arka_engine *e = f->engine;
-    const arka_os *os = e->options.os;
-    ARKA_TRY(arka_spans_partition(f->batches, spans, ARKA_US_PER_HOUR, count_part, f, err));
-    f->unsynced = atomic_load(&e->unsynced);
-    f->one_by_one = f->n_parts <= SYNC_ONE_BY_ONE && f->unsynced == atomic_load(&e->covered);
-    if (f->one_by_one)
-        return write_one_by_one(f, spans, err);
-    int fs;
-    ARKA_TRY(make_table_dir(f, err));
-    ARKA_TRY(arka_fs_open(os, e->base_path, &fs, err));
-    arka_status status = write_together(f, spans, fs, err);
-    arka_fs_close(os, fs);
-    /* Directories made without a sync look like synced ones to the flush that finds them. */
-    if (status != ARKA_OK)
-        atomic_fetch_add(&e->unsynced, 1);
-    else
-        atomic_store(&e->covered, f->unsynced);
-    return status;
+        ARKA_TRY(arka_file_rename(f->engine->options.os, f->paths.items[i].tmp,
+                                  f->paths.items[i].path, err));
+    return ARKA_OK;
 }
 
 /* Nobody knows them; what cannot be removed the next start sets aside. */
@@ -174,17 +192,87 @@ static void remove_files(arka_flush *f)
         ARKA_IGNORE(arka_file_remove(os, f->paths.items[i].tmp, NULL));
         ARKA_IGNORE(arka_file_remove(os, f->paths.items[i].path, NULL));
     }
+    f->paths.n = 0;
 }
 
-arka_status arka_flush__write_files(arka_flush *f, arka_error *err)
+static arka_status prepare(arka_flush *f, arka_error *err)
 {
-    ARKA_AUTO_VALUE(arka_spans) spans = {0};
     ARKA_TRY(lay_out(f, err));
-    ARKA_TRY(arka_sort_by_time(f->batches, (size_t)f->snapshot->n_hot_batches, &spans, err));
-    arka_status status = write_all(f, &spans, err);
+    ARKA_TRY(arka_sort_by_time(f->batches, (size_t)f->snapshot->n_hot_batches, &f->spans, err));
+    return arka_spans_partition(f->batches, &f->spans, ARKA_US_PER_HOUR, count_part, f, err);
+}
+
+static arka_status plan(arka_flush *f, arka_error *err)
+{
+    ARKA_FAILPOINT("flush_renamed");
+    return arka_table_plan_files(f->table, f->files.items, f->files.n, &f->list, err);
+}
+
+/* One step of all that have not failed. */
+static void each(arka_flush *const *flushes, size_t n,
+                 arka_status (*step)(arka_flush *f, arka_error *err))
+{
+    for (size_t i = 0; i < n; i++) {
+        arka_error why = {0};
+        if (flushes[i]->status != ARKA_OK)
+            continue;
+        arka_flush__fail(flushes[i], step(flushes[i], &why), &why);
+        if (flushes[i]->status != ARKA_OK)
+            remove_files(flushes[i]);
+    }
+}
+
+static void fail_all(arka_flush *const *flushes, size_t n, arka_status status,
+                     const arka_error *why)
+{
+    for (size_t i = 0; i < n; i++)
+        if (flushes[i]->status == ARKA_OK) {
+            arka_flush__fail(flushes[i], status, why);
+            remove_files(flushes[i]);
+        }
+}
+
+static arka_status write_synced_together(arka_engine *e, arka_flush *const *flushes, size_t n,
+                                         int fs, arka_error *err)
+{
+    each(flushes, n, write_parts);
+    ARKA_TRY(arka_fs_sync(e->options.os, fs, err));
+    each(flushes, n, rename_all);
+    return arka_fs_sync(e->options.os, fs, err);
+}
+
+static void write_together(arka_engine *e, arka_flush *const *flushes, size_t n)
+{
+    int fs = -1;
+    arka_error why = {0};
+    unsigned unsynced = atomic_load(&e->unsynced);
+    arka_status status = arka_fs_open(e->options.os, e->base_path, &fs, &why);
     if (status == ARKA_OK)
-        status = arka_table_plan_files(f->table, f->files.items, f->files.n, &f->list, err);
-    if (status != ARKA_OK)
-        remove_files(f);
-    return status;
+        status = write_synced_together(e, flushes, n, fs, &why);
+    arka_fs_close(e->options.os, fs);
+    /* Directories made without a sync look like synced ones to the flush that finds them. */
+    if (status == ARKA_OK)
+        atomic_store(&e->covered, unsynced);
+    else
+        atomic_fetch_add(&e->unsynced, 1);
+    fail_all(flushes, n, status, &why);
+}
+
+void arka_flush__write_files(arka_engine *engine, arka_flush *const *flushes, size_t n)
+{
+    int64_t n_parts = 0;
+    each(flushes, n, prepare);
+    for (size_t i = 0; i < n; i++)
+        n_parts += flushes[i]->n_parts;
+    bool one_by_one = n_parts <= SYNC_ONE_BY_ONE &&
+                      atomic_load(&engine->unsynced) == atomic_load(&engine->covered);
+    for (size_t i = 0; i < n; i++)
+        flushes[i]->one_by_one = one_by_one;
+    if (one_by_one) {
+        each(flushes, n, write_parts);
+        each(flushes, n, publish_one_by_one);
+    } else {
+        write_together(engine, flushes, n);
+    }
+    each(flushes, n, plan);
 }

@@ -1,128 +1,30 @@
-/* When a table is flushed, and by whom: one thread of the engine's, or the caller of flush. */
+/* The thread that looks after tables, log and disks: what is due, and when. */
 #include "engine/due.h"
 #include "engine/engine_priv.h"
 
-/* How often tables are looked at: the grain of the age trigger. */
-enum { LOOK_EVERY_MS = 100 };
-/* For how long the flusher works on what one look found: then there may be something more urgent.
- */
-enum { LOOK_AGAIN_AFTER_MS = 500 };
+enum {
+    /* How often tables are looked at: the grain of the age trigger. */
+    LOOK_EVERY_MS = 100,
+    /* For how long it works on what one look found: then there may be something more urgent. */
+    LOOK_AGAIN_AFTER_MS = 500,
+    TRIM_EVERY_MS = 500,
+    TRIM_AGAIN_AFTER_MS = 10000, /* it failed */
+    CHECKPOINT_EVERY_MS = 10000,
+    DISKS_EVERY_MS = 30000,
+    LOW_DISKS_EVERY_MS = 1000,
+};
 
-/* ---- one flush at a time a table ---- */
-
-static bool is_flushing_locked(const arka_engine *e, const arka_table *table)
-{
-    for (size_t i = 0; i < e->flushing.n; i++)
-        if (e->flushing.items[i] == table)
-            return true;
-    return false;
-}
-
-static arka_status claim(arka_engine *e, arka_table *table, arka_error *err)
-{
-    arka_mutex_lock(&e->flush_lock);
-    while (is_flushing_locked(e, table))
-        arka_cond_wait(&e->flush_done, &e->flush_lock, arka_mono_after_ms(1000));
-    bool ok = arka_vec_push(&e->flushing, table);
-    arka_mutex_unlock(&e->flush_lock);
-    return ok ? ARKA_OK : arka_fail_nomem(err, "a flush", sizeof table);
-}
-
-static bool claim_if_free(arka_engine *e, arka_table *table)
-{
-    arka_mutex_lock(&e->flush_lock);
-    bool ok = !is_flushing_locked(e, table) && arka_vec_push(&e->flushing, table);
-    arka_mutex_unlock(&e->flush_lock);
-    return ok;
-}
-
-static void release(arka_engine *e, const arka_table *table)
-{
-    arka_mutex_lock(&e->flush_lock);
-    for (size_t i = 0; i < e->flushing.n; i++)
-        if (e->flushing.items[i] == table) {
-            e->flushing.items[i] = arka_vec_last(&e->flushing);
-            e->flushing.n--;
-            break;
-        }
-    arka_cond_broadcast(&e->flush_done);
-    arka_mutex_unlock(&e->flush_lock);
-}
-
-/* What is hot now; what comes meanwhile need not wait for this. *flushed: how many rows went. */
-static arka_status flush_all(arka_engine *e, arka_table *table, int64_t *flushed, arka_error *err)
-{
-    arka_table_gauges g;
-    *flushed = 0;
-    ARKA_TRY(claim(e, table, err));
-    arka_table_get_gauges(table, &g);
-    arka_status status = ARKA_OK;
-    int64_t n = 1;
-    while (status == ARKA_OK && n > 0 && *flushed < g.hot_rows) {
-        status = arka_engine__flush_table(e, table, &n, err);
-        *flushed += n;
-    }
-    release(e, table);
-    return status;
-}
-
-arka_status arka_engine_flush(arka_engine *engine, arka_slice database, arka_slice table,
-                              int64_t *out_tables, arka_error *err)
-{
-    arka_database *only = NULL;
-    if (database.len > 0 && (only = arka_registry_database(engine->registry, database)) == NULL)
-        return arka_fail(err, ARKA_NOTFOUND, "unknown database: %.*s", ARKA_FMT(database));
-    arka_table_list tables = {0};
-    arka_status first = arka_registry_tables(engine->registry, only, &tables, err);
-    bool found = table.len == 0 || first != ARKA_OK;
-    int64_t n = 0;
-    for (size_t i = 0; i < tables.n; i++) {
-        int64_t flushed = 0;
-        if (table.len > 0 && !arka_name_eq(arka_slice_of(arka_table_name(tables.items[i])), table))
-            continue;
-        found = true;
-        arka_status status = flush_all(engine, tables.items[i], &flushed, err);
-        first = first != ARKA_OK ? first : status;
-        n += flushed > 0;
-    }
-    arka_vec_fini(&tables);
-    if (!found)
-        return arka_fail(err, ARKA_NOTFOUND, "unknown measurement: %.*s", ARKA_FMT(table));
-    if (first == ARKA_OK)
-        *out_tables = n;
-    return first;
-}
-
-/* ---- writers, and the end ---- */
-
-void arka_engine__writer_enters(arka_engine *engine)
-{
-    /* seq_cst here and in close: either close sees this writer, or the writer sees `closing`. */
-    atomic_fetch_add(&engine->writers, 1);
-}
-
-void arka_engine__writer_leaves(arka_engine *engine)
-{
-    if (!atomic_load(&engine->closing)) {
-        atomic_fetch_sub(&engine->writers, 1); /* the last thing that is touched: see close */
-        return;
-    }
-    arka_mutex_lock(&engine->flush_lock);
-    atomic_fetch_sub(&engine->writers, 1);
-    arka_cond_broadcast(&engine->flush_done);
-    arka_mutex_unlock(&engine->flush_lock);
-}
-
-void arka_engine__wait_for_writers(arka_engine *engine)
-{
-    arka_mutex_lock(&engine->flush_lock);
-    /* Not every writer that leaves wakes us: one may have looked at `closing` just before. */
-    while (atomic_load(&engine->writers) > 0)
-        arka_cond_wait(&engine->flush_done, &engine->flush_lock, arka_mono_after_ms(10));
-    arka_mutex_unlock(&engine->flush_lock);
-}
-
-/* ---- the thread ---- */
+struct arka_flusher {
+    arka_engine *engine;
+    arka_table_list tables;
+    ARKA_VEC(arka_due) due;
+    arka_due_state state; /* at the last look */
+    arka_lag lag;
+    arka_flush_item items[ARKA_TOGETHER_TABLES];
+    arka_mono started, trim_at, checkpoint_at, disks_at;
+    uint64_t noted_lsn; /* what the last checkpoint said … */
+    int64_t noted_flushes;
+};
 
 static bool has_to_stop(arka_engine *e)
 {
@@ -132,51 +34,139 @@ static bool has_to_stop(arka_engine *e)
     return stop;
 }
 
-typedef struct rounds {
-    arka_table_list tables;
-    ARKA_VEC(arka_due) due;
-} rounds;
+/* ---- tables ---- */
 
-/* What is due now, in r->due; whether memory is short. Out of memory: nothing is. */
-static bool look(arka_engine *e, rounds *r)
+static void look_at_log(arka_flusher *f)
 {
-    r->due.n = 0;
-    bool memory_is_short = arka_due_is_memory_short(&e->options, ARKA_GAUGE(e, hot_bytes));
-    if (arka_registry_all_tables(e->registry, &r->tables, NULL) != ARKA_OK ||
-        !arka_vec_reserve(&r->due, r->tables.n))
-        return false;
-    for (size_t i = 0; i < r->tables.n; i++) {
-        r->due.items[i].table = r->tables.items[i];
-        arka_table_get_gauges(r->tables.items[i], &r->due.items[i].gauges);
+    arka_engine *e = f->engine;
+    arka_wal_stats stats;
+    int64_t span = e->options.flush_lag_records;
+    if (!atomic_load_explicit(&e->log_runs, memory_order_acquire))
+        return;
+    arka_wal_get_stats(e->wal, &stats);
+    arka_lag_note(&f->lag, stats.records, stats.appended_lsn, span);
+    f->state.lag_lsn = arka_lag_lsn(&f->lag, stats.records, span);
+    f->state.force_lsn = arka_engine__lsn_to_free(e);
+}
+
+/* What is due now, in f->due. Out of memory: nothing is. */
+static void look(arka_flusher *f)
+{
+    arka_engine *e = f->engine;
+    f->due.n = 0;
+    f->state = (arka_due_state){.now = arka_mono_now(), .zone = arka_gate_zone(&e->gate)};
+    look_at_log(f);
+    if (arka_registry_all_tables(e->registry, &f->tables, NULL) != ARKA_OK ||
+        !arka_vec_reserve(&f->due, f->tables.n))
+        return;
+    for (size_t i = 0; i < f->tables.n; i++) {
+        f->due.items[i].table = f->tables.items[i];
+        arka_table_get_gauges(f->tables.items[i], &f->due.items[i].gauges);
     }
-    r->due.n =
-        arka_due_pick(r->due.items, r->tables.n, &e->options, memory_is_short, arka_mono_now());
-    return memory_is_short;
+    f->due.n = arka_due_pick(f->due.items, f->tables.n, &e->options, &f->state);
+}
+
+/* Some of the due ones from `at` on, together; how many. Tables that another thread flushes are
+ * passed over. */
+static size_t flush_some(arka_flusher *f, size_t at)
+{
+    arka_engine *e = f->engine;
+    const arka_due *due = f->due.items + at;
+    size_t n = arka_due_together(due, f->due.n - at, &e->options), n_items = 0;
+    for (size_t i = 0; i < n; i++)
+        if (arka_engine__claim(e, due[i].table) == ARKA_OK)
+            f->items[n_items++] = (arka_flush_item){.table = due[i].table};
+    /* It has been reported as an event and counted; the rows stay and are tried again. */
+    if (n_items > 0)
+        ARKA_IGNORE(arka_engine__flush_tables(e, f->items, n_items, NULL));
+    for (size_t i = 0; i < n_items; i++)
+        arka_engine__release(e, f->items[i].table);
+    return n;
 }
 
 /* True when there may be more to do at once. */
-static bool work(arka_engine *e, rounds *r)
+static bool work(arka_flusher *f)
 {
-    bool was_short = look(e, r);
+    look(f);
     arka_mono start = arka_mono_now();
-    for (size_t i = 0; i < r->due.n && !has_to_stop(e); i++) {
-        int64_t n;
-        if (!claim_if_free(e, r->due.items[i].table))
-            continue;
-        /* It has been reported as an event and counted; the rows stay and are tried again. */
-        ARKA_IGNORE(arka_engine__flush_table(e, r->due.items[i].table, &n, NULL));
-        release(e, r->due.items[i].table);
-        bool is_short = arka_due_is_memory_short(&e->options, ARKA_GAUGE(e, hot_bytes));
-        if (is_short != was_short || arka_mono_since_ms(start) > LOOK_AGAIN_AFTER_MS)
+    size_t first_other = 0;
+    while (first_other < f->due.n && f->due.items[first_other].class != ARKA_DUE_OTHER)
+        first_other++;
+    for (size_t at = 0; at < f->due.n && !has_to_stop(f->engine);) {
+        bool late = arka_mono_since_ms(start) > LOOK_AGAIN_AFTER_MS;
+        if (late && (first_other == f->due.n || at > first_other))
+            return true;
+        if (late) /* the large ones may never end: the small ones have their turn between them */
+            at = first_other;
+        at += flush_some(f, at);
+        if (arka_gate_zone(&f->engine->gate) != f->state.zone)
             return true;
     }
     return false;
 }
 
+/* ---- log and disks ---- */
+
+static bool is_time(arka_mono *at, int64_t every_ms)
+{
+    arka_mono now = arka_mono_now();
+    if (now.ns < at->ns)
+        return false;
+    at->ns = now.ns + every_ms * 1000000;
+    return true;
+}
+
+static void trim(arka_flusher *f)
+{
+    int64_t n;
+    arka_error why = {0};
+    if (!is_time(&f->trim_at, TRIM_EVERY_MS) || arka_engine_trim(f->engine, &n, &why) == ARKA_OK)
+        return;
+    f->trim_at = arka_mono_after_ms(TRIM_AGAIN_AFTER_MS);
+    arka_engine__event(f->engine, ARKA_EVENT_WARN, "trim_failed",
+                       "segments of the log that are not needed stay for now: %s", why.msg);
+}
+
+static void write_checkpoint(arka_flusher *f)
+{
+    arka_engine *e = f->engine;
+    if (!atomic_load_explicit(&e->log_runs, memory_order_acquire) ||
+        !is_time(&f->checkpoint_at, CHECKPOINT_EVERY_MS))
+        return;
+    uint64_t lsn = arka_wal_durable_lsn(e->wal);
+    int64_t flushes = ARKA_GAUGE(e, flushes);
+    if (lsn == f->noted_lsn && flushes == f->noted_flushes)
+        return;
+    f->noted_lsn = lsn;
+    f->noted_flushes = flushes;
+    arka_engine__write_checkpoint(e, false);
+}
+
+static void look_at_disks(arka_flusher *f)
+{
+    arka_engine *e = f->engine;
+    bool low = arka_engine__disk_refuses(e, NULL);
+    if (!is_time(&f->disks_at, low ? LOW_DISKS_EVERY_MS : DISKS_EVERY_MS))
+        return;
+    /* Not in the first moments: a process that ends soon need not write so much. */
+    bool settled = arka_mono_since_ms(f->started) >= DISKS_EVERY_MS;
+    arka_engine__look_at_disks(e, settled);
+}
+
+/* ---- the thread ---- */
+
+static bool turn(arka_flusher *f)
+{
+    bool more = work(f);
+    look_at_disks(f);
+    trim(f);
+    write_checkpoint(f);
+    return more;
+}
+
 static void run_flusher(void *context)
 {
-    arka_engine *e = context;
-    rounds r = {0};
+    arka_engine *e = ((arka_flusher *)context)->engine;
     bool more = false;
     arka_mutex_lock(&e->flush_lock);
     while (!e->stop) {
@@ -186,12 +176,10 @@ static void run_flusher(void *context)
         if (e->stop)
             break;
         arka_mutex_unlock(&e->flush_lock);
-        more = work(e, &r);
+        more = turn(context);
         arka_mutex_lock(&e->flush_lock);
     }
     arka_mutex_unlock(&e->flush_lock);
-    arka_vec_fini(&r.tables);
-    arka_vec_fini(&r.due);
 }
 
 void arka_engine__want_flush(arka_engine *engine)
@@ -204,19 +192,33 @@ void arka_engine__want_flush(arka_engine *engine)
 
 arka_status arka_engine__start_flusher(arka_engine *engine, arka_error *err)
 {
-    ARKA_TRY(arka_thread_start(&engine->flusher, "flusher", run_flusher, engine, err));
-    engine->flusher_runs = true;
-    return ARKA_OK;
+    arka_flusher *f = arka_calloc(1, sizeof *f);
+    if (f == NULL)
+        return arka_fail_nomem(err, "the flusher", sizeof *f);
+    f->engine = engine;
+    f->started = arka_mono_now();
+    f->disks_at = arka_mono_after_ms(DISKS_EVERY_MS);
+    f->checkpoint_at = arka_mono_after_ms(CHECKPOINT_EVERY_MS);
+    arka_status status = arka_thread_start(&engine->flusher_thread, "flusher", run_flusher, f, err);
+    if (status == ARKA_OK)
+        engine->flusher = f;
+    else
+        arka_free(f);
+    return status;
 }
 
 void arka_engine__stop_flusher(arka_engine *engine)
 {
-    if (!engine->flusher_runs)
+    arka_flusher *f = engine->flusher;
+    if (f == NULL)
         return;
     arka_mutex_lock(&engine->flush_lock);
     engine->stop = true;
     arka_cond_signal(&engine->flush_wake);
     arka_mutex_unlock(&engine->flush_lock);
-    arka_thread_join(&engine->flusher);
-    engine->flusher_runs = false;
+    arka_thread_join(&engine->flusher_thread);
+    engine->flusher = NULL;
+    arka_vec_fini(&f->tables);
+    arka_vec_fini(&f->due);
+    arka_free(f);
 }

@@ -51,7 +51,7 @@ static void settle_memory(arka_engine *engine, arka_put_request *r, size_t i)
 
 bool arka_engine__refuses(arka_engine *engine, arka_error *err)
 {
-    return arka_engine__log_refuses(engine, err);
+    return arka_engine__disk_refuses(engine, err) || arka_engine__log_refuses(engine, err);
 }
 
 /* ---- keys ---- */

@@ -29,6 +29,7 @@ const arka_os arka_os_real = {
     .mkdir = mkdir,
     .rmdir = rmdir,
     .syncfs = syncfs,
+    .statvfs = statvfs,
 };
 
 struct arka_file {

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -28,6 +29,7 @@ typedef struct arka_os {
     int (*mkdir)(const char *path, mode_t mode);
     int (*rmdir)(const char *path);
     int (*syncfs)(int fd);
+    int (*statvfs)(const char *path, struct statvfs *out); /* NULL: the system's */
 } arka_os;
 
 /** The calls as they are. */
