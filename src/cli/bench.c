@@ -6,21 +6,12 @@
 #include <string.h>
 
 #include "base/civil.h"
-#include "cli/bench_options.h"
+#include "cli/bench_disk.h"
 #include "cli/bench_query.h"
-#include "cli/bench_report.h"
-#include "os/file.h"
+#include "cli/bench_verbs.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
-enum { TABLE_MAX = 112, LOAD_CONNECTIONS = 8, LOAD_ROWS = 1000, POOL_BYTES = 256 << 20 };
-
-/* What both verbs work with. */
-typedef struct bench {
-    arka_bench_options options;
-    arka_bench_server server;
-    arka_bench_process process;
-    char table[TABLE_MAX];
-} bench;
+enum { LOAD_CONNECTIONS = 8, LOAD_ROWS = 1000, LOAD_POOL = 64 };
 
 static atomic_bool stop; /* set by a signal, looked at by every loop */
 
@@ -30,78 +21,32 @@ static void on_signal(int signal_number)
     signal(signal_number, SIG_DFL); /* the second one ends the process */
 }
 
-/* A table of its own for each run: "iot_1a2b3c4d" */
-static void name_table(bench *b, arka_workload_kind workload)
+static arka_status bench_write(arka_bench *b, bool *ok, arka_error *err)
 {
-    uint32_t id;
-    arka_random_bytes(&id, sizeof id);
-    snprintf(b->table, sizeof b->table, "%s_%08" PRIx32, arka_workloads[workload].name, id);
+    if (b->options.compare)
+        return arka_bench_compare(b, ok, err);
+    ARKA_TRY(arka_bench_open(b, NULL, err));
+    arka_bench_write_options w = arka_bench_write_as_asked(b);
+    return arka_bench_run_writes(b, &w, NULL, ok, err);
 }
 
-/* 64 bodies beside those under way, fewer of big ones; many of those that cannot be stamped. */
-static int pool_size(const arka_bench_options *o)
-{
-    if (o->n_pool > 0)
-        return (int)o->n_pool;
-    int64_t fit = POOL_BYTES / (o->n_rows * 100);
-    int64_t wanted = o->coding == ARKA_PAYLOAD_PLAIN ? 64 : 1024;
-    return (int)(wanted < fit ? wanted : fit < 1 ? 1 : fit);
-}
-
-static arka_status report_and_verify(bench *b, const arka_bench_write_options *w,
-                                     arka_bench_write_result *result, bool *ok, arka_error *err)
-{
-    arka_bench_verdict verdict = {0};
-    bool verify = !b->options.no_verify;
-    arka_status status = verify ? arka_bench_verify(w, result, &verdict, err) : ARKA_OK;
-    bool known = verify && status == ARKA_OK;
-    arka_bench_report_write(stdout, b->options.json, w, result, known ? &verdict : NULL);
-    *ok = !result->gave_up && (!verify || (known && verdict.ok)) && result->n_requests > 0;
-    if (result->gave_up)
-        fprintf(stderr, "arc bench: ended by an answer that repeating would not change: %s\n",
-                result->first_error);
-    return status;
-}
-
-static arka_status run_writes(bench *b, const arka_bench_write_options *w, bool *ok,
-                              arka_error *err)
-{
-    arka_bench_write_result result;
-    ARKA_TRY(arka_bench_write_run(w, &result, err));
-    arka_status status = report_and_verify(b, w, &result, ok, err);
-    arka_bench_write_result_fini(&result);
-    return status;
-}
-
-static arka_status bench_write(bench *b, bool *ok, arka_error *err)
+static arka_status bench_disk(arka_bench *b, bool *ok, arka_error *err)
 {
     const arka_bench_options *o = &b->options;
-    name_table(b, (arka_workload_kind)o->workload);
-    arka_bench_write_options w = {
-        .server = &b->server,
-        .payload = {.workload = (arka_workload_kind)o->workload,
-                    .format = (arka_payload_format)o->format,
-                    .coding = (arka_payload_coding)o->coding,
-                    .realistic = o->values == 1,
-                    .n_rows = (int)o->n_rows,
-                    .table = b->table},
-        .n_connections = (int)o->n_connections,
-        .n_threads = (int)o->n_threads,
-        .seconds = o->seconds,
-        .warmup_s = o->warmup_s,
-        .n_requests = o->n_requests,
-        .n_pool = pool_size(o),
-        .base_us = arka_wall_us(),
-        .step_us = 1,
-        .flush = !o->no_flush,
-        .process = &b->process,
-        .stop = &stop,
-    };
-    return run_writes(b, &w, ok, err);
+    arka_bench_disk_options disk = {.dir = o->dir,
+                                    .file_bytes = o->file_mb << 20,
+                                    .n_files = o->n_files,
+                                    .n_appends = o->n_appends,
+                                    .stop = b->stop};
+    arka_bench_disk_result result;
+    ARKA_TRY(arka_bench_disk_run(&disk, &result, err));
+    arka_bench_disk_report(stdout, o->json, &disk, &result);
+    *ok = true;
+    return ARKA_OK;
 }
 
 /* One day of rows, from a full hour on. */
-static arka_status load_table(bench *b, bool *ok, arka_error *err)
+static arka_status load_table(arka_bench *b, bool *ok, arka_error *err)
 {
     const arka_bench_options *o = &b->options;
     int64_t hour = arka_floor_div(arka_wall_us(), ARKA_US_PER_HOUR);
@@ -112,21 +57,22 @@ static arka_status load_table(bench *b, bool *ok, arka_error *err)
         .n_connections = LOAD_CONNECTIONS,
         .n_threads = 1,
         .n_requests = (o->n_rows + LOAD_ROWS - 1) / LOAD_ROWS,
-        .n_pool = 64,
+        .n_pool = LOAD_POOL,
         .base_us = hour * ARKA_US_PER_HOUR - ARKA_US_PER_DAY,
         .step_us = step_us > 0 ? step_us : 1,
         .process = &b->process,
-        .stop = &stop,
+        .stop = b->stop,
     };
-    return run_writes(b, &w, ok, err);
+    return arka_bench_run_writes(b, &w, NULL, ok, err);
 }
 
-static arka_status bench_query(bench *b, bool *ok, arka_error *err)
+static arka_status bench_query(arka_bench *b, bool *ok, arka_error *err)
 {
     const arka_bench_options *o = &b->options;
     int n_failed = 0;
+    ARKA_TRY(arka_bench_open(b, NULL, err));
     if (o->table == NULL)
-        name_table(b, ARKA_WORKLOAD_IOT);
+        arka_bench_name_table(b, arka_workloads[ARKA_WORKLOAD_IOT].name);
     else
         snprintf(b->table, sizeof b->table, "%s", o->table);
     arka_bench_query_options q = {.server = &b->server,
@@ -137,7 +83,7 @@ static arka_status bench_query(bench *b, bool *ok, arka_error *err)
                                   .same_text = o->same_text,
                                   .json = o->json,
                                   .process = &b->process,
-                                  .stop = &stop};
+                                  .stop = b->stop};
     if (!o->load) {
         ARKA_TRY(arka_bench_query_set(&q, "as is", &n_failed, err));
     } else {
@@ -154,18 +100,38 @@ static arka_status bench_query(bench *b, bool *ok, arka_error *err)
     return ARKA_OK;
 }
 
+static const struct {
+    const char *name, *text;
+    arka_bench_mode mode;
+    arka_status (*run)(arka_bench *b, bool *ok, arka_error *err);
+} VERBS[] = {
+    {"write", "write load, measured; every acknowledged row is then counted", ARKA_BENCH_WRITE,
+     bench_write},
+    {"query", "a set of queries over one table, timed, hot and flushed", ARKA_BENCH_QUERY,
+     bench_query},
+    {"disk", "[DIR]: what the disk takes, in whole files and in synced appends", ARKA_BENCH_DISK,
+     bench_disk},
+    {"overload", "the peak, then more than it over many connections, whatever comes back",
+     ARKA_BENCH_OVERLOAD, arka_bench_overload},
+    {"visible", "after each acknowledgement a query must see the row", ARKA_BENCH_VISIBLE,
+     arka_bench_visible},
+    {"recovery", "a log is written, the server killed and started again", ARKA_BENCH_RECOVERY,
+     arka_bench_recovery},
+    {"tables", "many measurements with a row a second each", ARKA_BENCH_TABLES, arka_bench_tables},
+};
+enum { N_VERBS = sizeof VERBS / sizeof *VERBS };
+
 void arka_bench_help(void)
 {
+    for (int i = 0; i < N_VERBS; i++)
+        printf("arc bench %-9s %s\n", VERBS[i].name, VERBS[i].text);
+    for (int i = 0; i < N_VERBS; i++) {
+        printf("\n%s:\n", VERBS[i].name);
+        arka_bench_options_help(VERBS[i].mode, stdout);
+    }
     printf(
-        "arc bench write [options]   write load, measured; every acknowledged row is then counted\n"
-        "arc bench query [options]   a set of queries over one table, timed, hot and flushed\n"
-        "\nwrite:\n");
-    arka_bench_options_help(ARKA_BENCH_WRITE, stdout);
-    printf("\nquery:\n");
-    arka_bench_options_help(ARKA_BENCH_QUERY, stdout);
-    printf(
-        "\nEach write run makes a table of its own and leaves it there. Exit: 0, 1 when something\n"
-        "failed or was not verified, 2 usage.\n");
+        "\nEach run makes tables of its own; a server that it did not start keeps them. Exit: 0, 1 "
+        "when\nsomething failed or was not verified, 2 usage.\n");
 }
 
 static int usage(const char *message)
@@ -174,17 +140,14 @@ static int usage(const char *message)
     return EXIT_USAGE;
 }
 
-static int run(bench *b, arka_bench_mode mode)
+static int run(arka_bench *b, int verb)
 {
     arka_error err = {0};
     bool ok = false;
-    arka_status status = arka_bench_server_init(&b->server, b->options.url, b->options.token,
-                                                b->options.database, &err);
-    if (status == ARKA_OK) {
-        arka_bench_process_find(&b->process, &b->server.target, (int)b->options.server_pid);
-        status = mode == ARKA_BENCH_WRITE ? bench_write(b, &ok, &err) : bench_query(b, &ok, &err);
-    }
-    arka_bench_server_fini(&b->server);
+    arka_status status = VERBS[verb].run(b, &ok, &err);
+    if (status == ARKA_OK)
+        status = arka_bench_close(b, &err);
+    arka_bench_fini(b);
     if (status != ARKA_OK)
         fprintf(stderr, "arc bench: %s\n", err.msg);
     if (status == ARKA_INPUT)
@@ -192,29 +155,32 @@ static int run(bench *b, arka_bench_mode mode)
     return status == ARKA_OK && ok ? EXIT_DONE : EXIT_FAILED;
 }
 
+static bool asks_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "help") == 0;
+}
+
 int arka_bench_main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "";
-    if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0) {
-        arka_bench_help();
-        return EXIT_DONE;
-    }
-    bool write = strcmp(word, "write") == 0;
-    if (!write && strcmp(word, "query") != 0)
-        return usage("expected 'write' or 'query'");
-    for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
+    int verb = 0;
+    while (verb < N_VERBS && strcmp(word, VERBS[verb].name) != 0)
+        verb++;
+    for (int i = 1; i < argc && (i == 1 || verb < N_VERBS); i++) {
+        if (asks_help(argv[i])) {
             arka_bench_help();
             return EXIT_DONE;
         }
     }
-    static bench b;
+    if (verb == N_VERBS)
+        return usage("expected write, query, disk, overload, visible, recovery or tables");
+    static arka_bench b;
     arka_error err = {0};
-    arka_bench_mode mode = write ? ARKA_BENCH_WRITE : ARKA_BENCH_QUERY;
-    if (arka_bench_options_parse(&b.options, mode, argc - 2, argv + 2, &err) != ARKA_OK)
+    b.stop = &stop;
+    if (arka_bench_options_parse(&b.options, VERBS[verb].mode, argc - 2, argv + 2, &err) != ARKA_OK)
         return usage(err.msg);
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    return run(&b, mode);
+    return run(&b, verb);
 }

@@ -19,7 +19,8 @@ enum {
 
 enum state {
     FINISHED,
-    PAUSED, /* until wake_ns; with a request at hand when `has_request` */
+    RESTING, /* until a request is due */
+    PAUSED,  /* until wake_ns; with a request at hand when `has_request` */
     CONNECTING,
     SENDING,
     READING,
@@ -44,6 +45,8 @@ typedef struct loop {
     const arka_bench_source *source;
     connection *connections;
     char *piece;
+    int *rested; /* a ring of connections at rest, the longest first */
+    int first_rested, n_rested;
     int epoll;
     int n_live;   /* not finished */
     int n_paused; /* of them */
@@ -210,18 +213,69 @@ static bool is_stopping(loop *l)
     return l->stopping;
 }
 
-/* The next request of a connection, or the one that waited for it to be made. */
-static arka_status start_request(loop *l, connection *c, arka_error *err)
+static void finish(loop *l, connection *c)
 {
-    if (is_stopping(l) ||
-        (!c->has_request &&
-         !l->source->next(l->source->context, (int)(c - l->connections), &c->request))) {
-        drop_connection(c);
-        set_state(l, c, FINISHED);
+    drop_connection(c);
+    set_state(l, c, FINISHED);
+}
+
+static arka_status begin_request(loop *l, connection *c, arka_error *err)
+{
+    if (!c->has_request &&
+        !l->source->next(l->source->context, (int)(c - l->connections), &c->request)) {
+        finish(l, c);
         return ARKA_OK;
     }
     c->has_request = true;
     return c->fd >= 0 ? send_request(l, c, err) : begin_connect(l, c, err);
+}
+
+static arka_status rest(loop *l, connection *c, arka_error *err)
+{
+    int n = l->options->n_connections;
+    l->rested[(l->first_rested + l->n_rested++) % n] = (int)(c - l->connections);
+    set_state(l, c, RESTING);
+    /* so that the end of an idle connection is noticed */
+    return c->fd >= 0 ? watch(l, c, EPOLLIN, err) : ARKA_OK;
+}
+
+static connection *wake(loop *l)
+{
+    connection *c = &l->connections[l->rested[l->first_rested]];
+    l->first_rested = (l->first_rested + 1) % l->options->n_connections;
+    l->n_rested--;
+    return c;
+}
+
+/* The next request of a connection, or the one that waited for it to be made. */
+static arka_status start_request(loop *l, connection *c, arka_error *err)
+{
+    if (is_stopping(l)) {
+        finish(l, c);
+        return ARKA_OK;
+    }
+    if (l->source->due != NULL && !c->has_request)
+        return rest(l, c, err);
+    return begin_request(l, c, err);
+}
+
+/* All that is due begins. *wait_ms: until the next one is. */
+static arka_status start_due(loop *l, int *wait_ms, arka_error *err)
+{
+    enum { LEAST_MS = 1 };
+    int64_t now_ns = arka_mono_now().ns, due_ns = l->source->due(l->source->context);
+    while (due_ns <= now_ns && !is_stopping(l)) {
+        if (l->n_rested > 0)
+            ARKA_TRY(begin_request(l, wake(l), err));
+        else
+            l->source->missed(l->source->context);
+        due_ns = l->source->due(l->source->context);
+    }
+    while (l->n_rested > 0 && (l->stopping || due_ns == INT64_MAX))
+        finish(l, wake(l));
+    int64_t ms = due_ns == INT64_MAX ? TICK_MS : (due_ns - now_ns) / 1000000;
+    *wait_ms = ms < LEAST_MS ? LEAST_MS : ms > TICK_MS ? TICK_MS : (int)ms;
+    return ARKA_OK;
 }
 
 static arka_status read_more(loop *l, connection *c, arka_error *err)
@@ -257,7 +311,8 @@ static arka_status on_event(loop *l, connection *c, uint32_t events, arka_error 
         return send_more(l, c, err);
     case READING:
         return read_more(l, c, err);
-    case PAUSED: /* the server closed it meanwhile */
+    case RESTING: /* the server closed it meanwhile */
+    case PAUSED:
         drop_connection(c);
         return ARKA_OK;
     case FINISHED:
@@ -289,7 +344,10 @@ static arka_status run(loop *l, arka_error *err)
         ARKA_TRY(start_request(l, &l->connections[i], err));
     l->tick_ns = arka_mono_now().ns;
     while (l->n_live > 0) {
-        int n = epoll_wait(l->epoll, events, EVENTS, l->n_paused > 0 ? 1 : TICK_MS);
+        int wait_ms = TICK_MS;
+        if (l->source->due != NULL)
+            ARKA_TRY(start_due(l, &wait_ms, err));
+        int n = epoll_wait(l->epoll, events, EVENTS, l->n_paused > 0 ? 1 : wait_ms);
         if (n < 0 && errno != EINTR)
             return arka_fail_sys(err, ARKA_IO, errno, "waiting for the server");
         for (int i = 0; i < n; i++)
@@ -311,7 +369,8 @@ static arka_status open_loop(loop *l, arka_error *err)
     size_t n = (size_t)l->options->n_connections;
     l->piece = arka_malloc(PIECE);
     l->connections = arka_calloc(n, sizeof *l->connections);
-    if (l->piece == NULL || l->connections == NULL)
+    l->rested = arka_calloc(n, sizeof *l->rested);
+    if (l->piece == NULL || l->connections == NULL || l->rested == NULL)
         return arka_fail_nomem(err, "connections", n * sizeof *l->connections + PIECE);
     for (size_t i = 0; i < n; i++) {
         connection *c = &l->connections[i];
@@ -335,6 +394,7 @@ static void close_loop(loop *l)
     if (l->epoll >= 0)
         close(l->epoll);
     arka_free(l->connections);
+    arka_free(l->rested);
     arka_free(l->piece);
 }
 

@@ -41,6 +41,14 @@ typedef struct arka_bench_source {
                 const arka_bench_reply *reply);
     /* Called about every 100 ms; may be NULL. */
     void (*tick)(void *context);
+    /*
+     * NULL: a connection's next request begins when its last one has ended. Else requests begin at
+     * times of their own, on the connection that has rested longest: when the next one is to
+     * (nanoseconds of arka_mono, about 1 ms exact; INT64_MAX: there are no more), asked again after
+     * `next` and `missed`.
+     */
+    int64_t (*due)(void *context);
+    void (*missed)(void *context); /* it was due and no connection was at rest; with `due` only */
 } arka_bench_source;
 
 typedef struct arka_bench_loop_options {

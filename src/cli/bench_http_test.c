@@ -60,6 +60,7 @@ static bool obey(int fd, const char *body)
         say(fd, "no HTTP at all, whatever you ask\r\n\r\n");
     else if (strncmp(body, "more", 4) == 0)
         say(fd, "HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 500 Unasked\r\nContent-Length: 0\r\n\r\n");
+    /* and "mute" is not answered at all */
     return strchr("2cbm", body[0]) != NULL;
 }
 
@@ -204,7 +205,7 @@ static arka_status run(const arka_http_target *target, script *s, int n_connecti
 {
     arka_bench_loop_options options = {
         .target = target, .n_connections = n_connections, .stop = stop};
-    arka_bench_source source = {s, next, done, NULL};
+    arka_bench_source source = {.context = s, .next = next, .done = done};
     return arka_bench_loop_run(&options, &source, err);
 }
 
@@ -303,6 +304,94 @@ TEST(an_ended_run_awaits_what_is_under_way)
     assert_int_equal(s.n_done, s.n_next);
     assert_in_range(s.n_done, 20, 20 + CONNECTIONS);
     fini_script(&s);
+}
+
+/* A source whose requests have times of their own, over the same script. */
+typedef struct timetable {
+    script script;
+    int64_t first_ns, every_ns;
+    int n, n_past; /* requests; those that began or were missed */
+    int n_missed, n_early;
+} timetable;
+
+static int64_t when_due(void *context)
+{
+    timetable *t = context;
+    return t->n_past == t->n ? INT64_MAX : t->first_ns + t->n_past * t->every_ns;
+}
+
+static bool next_due(void *context, int connection, arka_bench_request *out)
+{
+    timetable *t = context;
+    t->n_early += arka_mono_now().ns < when_due(t);
+    t->n_past++;
+    return next(&t->script, connection, out);
+}
+
+static void miss(void *context)
+{
+    timetable *t = context;
+    t->n_past++;
+    t->n_missed++;
+}
+
+static int done_due(void *context, int connection, const arka_bench_request *request,
+                    const arka_bench_reply *reply)
+{
+    timetable *t = context;
+    return done(&t->script, connection, request, reply);
+}
+
+static arka_status run_timetable(const arka_http_target *target, timetable *t, int n_connections,
+                                 int reply_timeout_ms, arka_error *err)
+{
+    arka_bench_loop_options options = {
+        .target = target, .n_connections = n_connections, .reply_timeout_ms = reply_timeout_ms};
+    arka_bench_source source = {
+        .context = t, .next = next_due, .done = done_due, .due = when_due, .missed = miss};
+    return arka_bench_loop_run(&options, &source, err);
+}
+
+TEST(requests_with_times_begin_when_they_are_due)
+{
+    enum { N = 60 };
+    static const char *bodies[N];
+    for (int i = 0; i < N; i++)
+        bodies[i] = i % 7 == 3 ? "last" : i % 5 == 4 ? "busy" : "204";
+    arka_error err = {0};
+    far_side server;
+    arka_http_target target;
+    start_server(&server, &target);
+    timetable t = {.script = script_of(bodies, N), .n = N, .every_ns = 500000};
+    t.first_ns = arka_mono_now().ns + 2000000;
+    ASSERT_OK(run_timetable(&target, &t, MAX_CONNECTIONS, 0, &err));
+    stop_server(&server);
+    assert_int_equal(t.n_early, 0);
+    assert_int_equal(t.script.n_done + t.n_missed, N);
+    assert_true(server.n_accepted > 1); /* in turn, not always the same one */
+    for (int i = 0; i < t.script.n_done; i++)
+        assert_int_equal(t.script.status[i], bodies[i][0] == 'b' ? 503 : 204);
+    fini_script(&t.script);
+}
+
+TEST(what_no_connection_is_free_for_is_missed)
+{
+    enum { N = 10, CONNECTIONS = 2, TIMEOUT_MS = 20 };
+    static const char *bodies[N];
+    for (int i = 0; i < N; i++)
+        bodies[i] = "mute";
+    arka_error err = {0};
+    far_side server;
+    arka_http_target target;
+    start_server(&server, &target);
+    timetable t = {.script = script_of(bodies, N), .n = N};
+    ASSERT_OK(run_timetable(&target, &t, CONNECTIONS, TIMEOUT_MS, &err));
+    stop_server(&server);
+    assert_int_equal(t.script.n_done, CONNECTIONS);
+    assert_int_equal(t.n_missed, N - CONNECTIONS);
+    assert_int_equal(t.script.status[0], 0);
+    assert_string_equal(t.script.text[0], "no answer in time");
+    fini_script(&t.script);
 }
 
 TEST(an_absent_server_is_told_at_once)

@@ -7,7 +7,21 @@
 
 typedef enum kind { TEXT, NAME, COUNT, REAL, WORD, FLAG } kind;
 
-enum { WRITE = ARKA_BENCH_WRITE, QUERY = ARKA_BENCH_QUERY, BOTH = WRITE | QUERY };
+enum {
+    WRITE = ARKA_BENCH_WRITE,
+    QUERY = ARKA_BENCH_QUERY,
+    DISK = ARKA_BENCH_DISK,
+    OVERLOAD = ARKA_BENCH_OVERLOAD,
+    VISIBLE = ARKA_BENCH_VISIBLE,
+    RECOVERY = ARKA_BENCH_RECOVERY,
+    TABLES = ARKA_BENCH_TABLES,
+    ALL = ARKA_BENCH_ALL,
+    ANY_SERVER = ALL & ~(DISK | RECOVERY), /* of ours or another's */
+    LOADS = WRITE | OVERLOAD | RECOVERY,   /* with a body of their choice */
+};
+
+const char *const arka_bench_sync_modes[] = {"fdatasync", "fsync", "async"};
+const char *const arka_bench_durabilities[] = {"synced", "written", "memory"};
 
 typedef struct option {
     const char *name;
@@ -23,30 +37,47 @@ typedef struct option {
 
 /* clang-format off */
 static const option OPTIONS[] = {
-    {"url", "URL", BOTH, TEXT, AT(url), 0, 0, "the server [environment: ARC_URL, else http://127.0.0.1:8000]"},
-    {"token", "T", BOTH, TEXT, AT(token), 0, 0, "its token [environment: ARC_TOKEN]"},
-    {"database", "NAME", BOTH, TEXT, AT(database), 0, 0, "written and read [bench]"},
-    {"workload", "iot|finance", WRITE, WORD, AT(workload), 0, 0, "5 columns or 10 [iot]"},
-    {"format", "msgpack|lp", WRITE, WORD, AT(format), 0, 0, "MessagePack columns or line protocol [msgpack]"},
+    {"url", "URL", ANY_SERVER, TEXT, AT(url), 0, 0, "the server [environment: ARC_URL, else http://127.0.0.1:8000]"},
+    {"serve", "DIR", ALL & ~(DISK | QUERY), TEXT, AT(serve), 0, 0, "instead: a server of its own, its data in a new directory below DIR, removed afterwards [recovery .]"},
+    {"no-wal", NULL, ANY_SERVER & ~QUERY, FLAG, AT(no_wal), 0, 0, "with --serve: without the log"},
+    {"sync-mode", "fdatasync|fsync|async", ALL & ~(DISK | QUERY), WORD, AT(sync_mode), 0, 0, "with --serve: how the log is synced [fdatasync]"},
+    {"token", "T", ANY_SERVER, TEXT, AT(token), 0, 0, "its token [environment: ARC_TOKEN]"},
+    {"database", "NAME", ALL & ~DISK, TEXT, AT(database), 0, 0, "written and read [bench]"},
+    {"workload", "iot|finance", LOADS, WORD, AT(workload), 0, 0, "5 columns or 10 [iot]"},
+    {"format", "msgpack|lp", LOADS, WORD, AT(format), 0, 0, "MessagePack columns or line protocol [msgpack]"},
     {"compress", "none|gzip|zstd", WRITE, WORD, AT(coding), 0, 0, "bodies are compressed before the clock starts, so their times repeat [none]"},
-    {"values", "random|realistic", BOTH, WORD, AT(values), 0, 0, "doubles of full precision, new in each request, or of one or two decimals [random]"},
-    {"connections", "N", BOTH, COUNT, AT(n_connections), 1, 10000, "kept alive, one request at a time on each [write 12, query 1]"},
-    {"threads", "N", WRITE, COUNT, AT(n_threads), 1, 64, "that share the connections [1]"},
-    {"rows", "N", WRITE, COUNT, AT(n_rows), 1, 500000, "in a request [1000]"},
-    {"seconds", "S", WRITE, REAL, AT(seconds), 0.01, 86400, "to measure [30]"},
+    {"values", "random|realistic", LOADS | QUERY, WORD, AT(values), 0, 0, "doubles of full precision, new in each request, or of one or two decimals [random]"},
+    {"durability", "synced|written|memory", WRITE | OVERLOAD, WORD, AT(durability), 0, 0, "what each request asks for [synced]"},
+    {"connections", "N", ALL & ~DISK, COUNT, AT(n_connections), 1, 10000, "kept alive, one request at a time on each [write 12, query 1, overload 1000, visible and tables 4, recovery 64]"},
+    {"threads", "N", WRITE | VISIBLE, COUNT, AT(n_threads), 1, 64, "write: that share the connections [1]; visible: that check [2]"},
+    {"rows", "N", LOADS | VISIBLE | TABLES, COUNT, AT(n_rows), 1, 500000, "in a request [1000]"},
+    {"seconds", "S", WRITE | OVERLOAD | TABLES, REAL, AT(seconds), 0.01, 86400, "to measure [30, overload and tables 60]"},
     {"requests", "N", WRITE, COUNT, AT(n_requests), 1, 1e12, "instead of seconds"},
+    {"rate", "R", WRITE | VISIBLE, REAL, AT(rate), 0, 1e7, "requests a second, whether answers come or not (visible: of the load beside) [as answers come, visible 500]"},
     {"warmup", "S", WRITE, REAL, AT(warmup_s), 0, 3600, "before measuring [0]"},
     {"pool", "N", WRITE, COUNT, AT(n_pool), 1, 100000, "different bodies a thread [64, compressed 1024]"},
     {"no-flush", NULL, WRITE, FLAG, AT(no_flush), 0, 0, "leave out the flush to Parquet at the end"},
     {"no-verify", NULL, WRITE, FLAG, AT(no_verify), 0, 0, "do not count the rows afterwards"},
+    {"compare", NULL, WRITE, FLAG, AT(compare), 0, 0, "with --serve: the same load without and with the log, in turn, each on a new server"},
+    {"pairs", "N", WRITE, COUNT, AT(n_pairs), 1, 100, "of --compare [2]"},
     {"rows", "N", QUERY, COUNT, AT(n_rows), 1000, 1e10, "in the table that is loaded [10000000]"},
     {"table", "NAME", QUERY, NAME, AT(table), 0, 0, "an existing iot table; with --load, what to call the new one"},
     {"load", NULL, QUERY, FLAG, AT(load), 0, 0, "write the table first (so without --table, too), and run hot and flushed"},
     {"seconds", "S", QUERY, REAL, AT(seconds), 0, 3600, "for each query, at least 3 runs [2]"},
     {"only", "TEXT", QUERY, TEXT, AT(only), 0, 0, "queries whose name contains it"},
     {"same-text", NULL, QUERY, FLAG, AT(same_text), 0, 0, "send the same text again; otherwise each has a comment that no cache knows"},
-    {"server-pid", "PID", BOTH, COUNT, AT(server_pid), 1, 1 << 22, "whose CPU and memory to show [found by its port on loopback]"},
-    {"json", NULL, BOTH, FLAG, AT(json), 0, 0, "one JSON object a result"},
+    {"file-mb", "N", DISK, COUNT, AT(file_mb), 1, 65536, "MiB of a file that is written at once [128]"},
+    {"files", "N", DISK, COUNT, AT(n_files), 1, 10000, "that many files [8]"},
+    {"appends", "N", DISK, COUNT, AT(n_appends), 1, 1000000, "appends that are synced one by one [1000]"},
+    {"peak-connections", "N", OVERLOAD, COUNT, AT(n_peak_connections), 1, 10000, "with which the peak is looked for [12]"},
+    {"percent", "P", OVERLOAD, COUNT, AT(percent), 1, 10000, "of the peak that is offered [120]"},
+    {"ceiling-mb", "N", OVERLOAD, COUNT, AT(ceiling_mb), 1, 1e9, "MiB that the server may have in memory [as it says, else not judged]"},
+    {"checks", "N", VISIBLE, COUNT, AT(n_checks), 1, 1e9, "rows written, acknowledged and looked for [10000]"},
+    {"log-mb", "N", RECOVERY, COUNT, AT(log_mb), 1, 1e6, "MiB of log before the kill [1024]"},
+    {"cold", NULL, RECOVERY, FLAG, AT(cold), 0, 0, "the log is not in the page cache when the server starts again"},
+    {"tables", "N", TABLES, COUNT, AT(n_tables), 1, 1000000, "measurements, each with a row a second [10000]"},
+    {"server-pid", "PID", ANY_SERVER, COUNT, AT(server_pid), 1, 1 << 22, "whose CPU and memory to show [found by its port on loopback]"},
+    {"json", NULL, ALL, FLAG, AT(json), 0, 0, "one JSON object a result"},
 };
 /* clang-format on */
 enum { N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
@@ -152,21 +183,84 @@ static const char *from_environment(const char *name, const char *otherwise)
     return value != NULL && value[0] != 0 ? value : otherwise;
 }
 
-arka_status arka_bench_options_parse(arka_bench_options *o, arka_bench_mode mode, int argc,
-                                     char **argv, arka_error *err)
+/* What differs from verb to verb. */
+static void set_defaults(arka_bench_options *o, arka_bench_mode mode)
 {
     *o = (arka_bench_options){.url = from_environment("ARC_URL", "http://127.0.0.1:8000"),
                               .token = from_environment("ARC_TOKEN", NULL),
                               .database = "bench",
-                              .n_connections = mode == ARKA_BENCH_WRITE ? 12 : 1,
-                              .n_threads = 1,
-                              .n_rows = mode == ARKA_BENCH_WRITE ? 1000 : 10000000,
-                              .seconds = mode == ARKA_BENCH_WRITE ? 30 : 2};
-    for (int i = 0; i < argc; i++)
-        ARKA_TRY(parse_one(o, mode, argc, argv, &i, err));
-    if (o->n_threads > o->n_connections)
+                              .dir = ".",
+                              .n_threads = mode == ARKA_BENCH_VISIBLE ? 2 : 1,
+                              .n_rows = mode == ARKA_BENCH_QUERY ? 10000000 : 1000,
+                              .rate = mode == ARKA_BENCH_VISIBLE ? 500 : 0,
+                              .serve = mode == ARKA_BENCH_RECOVERY ? "." : NULL,
+                              .n_pairs = 2,
+                              .file_mb = 128,
+                              .n_files = 8,
+                              .n_appends = 1000,
+                              .n_peak_connections = 12,
+                              .percent = 120,
+                              .n_checks = 10000,
+                              .log_mb = 1024,
+                              .n_tables = 10000};
+    switch (mode) {
+    case ARKA_BENCH_WRITE:
+        o->n_connections = 12;
+        o->seconds = 30;
+        break;
+    case ARKA_BENCH_QUERY:
+        o->n_connections = 1;
+        o->seconds = 2;
+        break;
+    case ARKA_BENCH_OVERLOAD:
+        o->n_connections = 1000;
+        o->seconds = 60;
+        break;
+    case ARKA_BENCH_VISIBLE:
+    case ARKA_BENCH_TABLES:
+        o->n_connections = 4;
+        o->seconds = 60;
+        break;
+    case ARKA_BENCH_RECOVERY:
+        o->n_connections = 64;
+        break;
+    case ARKA_BENCH_DISK:
+    case ARKA_BENCH_ALL:
+        break;
+    }
+}
+
+/* What no option shows by itself. */
+static arka_status check_together(const arka_bench_options *o, arka_bench_mode mode,
+                                  arka_error *err)
+{
+    if (mode == ARKA_BENCH_WRITE && o->n_threads > o->n_connections)
         return arka_fail(err, ARKA_INPUT, "--threads is %lld, more than --connections %lld",
                          (long long)o->n_threads, (long long)o->n_connections);
+    const char *alone = o->no_wal      ? "no-wal"
+                        : o->compare   ? "compare"
+                        : o->sync_mode ? "sync-mode"
+                                       : NULL;
+    if (o->serve == NULL && alone != NULL)
+        return arka_fail(err, ARKA_INPUT, "--%s is for a server of our own: give --serve DIR too",
+                         alone);
+    if (o->compare && o->no_wal)
+        return arka_fail(err, ARKA_INPUT,
+                         "--compare runs without and with the log: --no-wal says "
+                         "nothing beside it");
+    return ARKA_OK;
+}
+
+arka_status arka_bench_options_parse(arka_bench_options *o, arka_bench_mode mode, int argc,
+                                     char **argv, arka_error *err)
+{
+    set_defaults(o, mode);
+    bool has_dir = mode == ARKA_BENCH_DISK && argc > 0 && argv[0][0] != '-';
+    if (has_dir)
+        o->dir = argv[0];
+    for (int i = has_dir; i < argc; i++)
+        ARKA_TRY(parse_one(o, mode, argc, argv, &i, err));
+    ARKA_TRY(check_together(o, mode, err));
     if (mode == ARKA_BENCH_QUERY && o->table == NULL)
         o->load = true;
     return ARKA_OK;

@@ -65,6 +65,35 @@ TEST(every_form_of_a_value_is_read)
     assert_true(o.no_flush && o.no_verify && o.json);
 }
 
+TEST(each_verb_has_its_own)
+{
+    arka_error err = {0};
+    arka_bench_options o;
+    ASSERT_OK(parse(ARKA_BENCH_DISK, "/some/where --files 2 --file-mb 3 --appends 4", &o, &err));
+    assert_string_equal(o.dir, "/some/where");
+    assert_int_equal(o.n_files * 100 + o.file_mb * 10 + o.n_appends, 234);
+    ASSERT_OK(parse(ARKA_BENCH_DISK, "--json", &o, &err));
+    assert_string_equal(o.dir, ".");
+    ASSERT_OK(parse(ARKA_BENCH_OVERLOAD, "--serve d --sync-mode async --percent 150", &o, &err));
+    assert_string_equal(o.serve, "d");
+    assert_string_equal(arka_bench_sync_modes[o.sync_mode], "async");
+    assert_int_equal(o.percent, 150);
+    assert_int_equal(o.n_connections, 1000);
+    assert_true(o.seconds == 60);
+    ASSERT_OK(parse(ARKA_BENCH_VISIBLE, "--checks 7", &o, &err));
+    assert_int_equal(o.n_checks, 7);
+    assert_true(o.rate == 500);
+    ASSERT_OK(parse(ARKA_BENCH_RECOVERY, "--log-mb 5 --cold", &o, &err));
+    assert_string_equal(o.serve, ".");
+    assert_true(o.cold && o.log_mb == 5);
+    ASSERT_OK(parse(ARKA_BENCH_TABLES, "--tables 9", &o, &err));
+    assert_int_equal(o.n_tables, 9);
+    ASSERT_OK(parse(ARKA_BENCH_WRITE, "--serve d --compare --pairs 3 --durability memory --rate 50",
+                    &o, &err));
+    assert_true(o.compare && o.n_pairs == 3 && o.rate == 50);
+    assert_string_equal(arka_bench_durabilities[o.durability], "memory");
+}
+
 TEST(url_and_token_come_from_the_environment)
 {
     arka_error err = {0};
@@ -100,6 +129,15 @@ TEST(wrong_options_are_named)
         {ARKA_BENCH_WRITE, "--format msgpac", "expected msgpack|lp"},
         {ARKA_BENCH_WRITE, "--json=yes", "takes no value"},
         {ARKA_BENCH_WRITE, "--threads 3 --connections 2", "more than --connections"},
+        {ARKA_BENCH_WRITE, "--no-wal", "give --serve DIR"},
+        {ARKA_BENCH_WRITE, "--compare", "give --serve DIR"},
+        {ARKA_BENCH_OVERLOAD, "--sync-mode fsync", "give --serve DIR"},
+        {ARKA_BENCH_WRITE, "--serve d --compare --no-wal", "says nothing beside"},
+        {ARKA_BENCH_WRITE, "--serve d --sync-mode lazy", "expected fdatasync|fsync|async"},
+        {ARKA_BENCH_VISIBLE, "--durability written", "no option '--durability'"},
+        {ARKA_BENCH_WRITE, "dir", "'dir' is no option"},
+        {ARKA_BENCH_DISK, "dir other", "'other' is no option"},
+        {ARKA_BENCH_DISK, "--url x", "no option '--url'"},
         {ARKA_BENCH_QUERY, "--table a;b", "letters, digits"},
         {ARKA_BENCH_QUERY, "--table 1a", "letters, digits"},
         {ARKA_BENCH_QUERY, "--table=", "letters, digits"},

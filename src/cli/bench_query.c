@@ -182,7 +182,8 @@ static arka_status time_runs(runs *r, arka_error *err)
                                     .n_connections = o->n_connections,
                                     .reply_timeout_ms = SLOW_MS,
                                     .stop = o->stop};
-    arka_bench_source source = {r, next_run, run_done, look_at_server};
+    arka_bench_source source = {
+        .context = r, .next = next_run, .done = run_done, .tick = look_at_server};
     int64_t cpu_ns = arka_bench_process_cpu_ns(o->process);
     r->begun = r->now = arka_mono_now();
     ARKA_TRY(arka_bench_loop_run(&loop, &source, err));

@@ -53,15 +53,15 @@ void arka_bench_server_body(const char *sql, bool csv, arka_buf *out)
     arka_buf_byte(out, '}');
 }
 
-/* POST and expect 200 or 204. */
-static arka_status post(const arka_bench_server *s, const char *path, arka_slice body,
-                        arka_buf *answer, arka_error *err)
+/* Expects 200 or 204. */
+static arka_status call(const arka_bench_server *s, const char *method, const char *path,
+                        arka_slice body, arka_buf *answer, arka_error *err)
 {
     arka_http_response r;
     arka_http_response_init(&r);
     r.sink = arka_http_sink_buf;
     r.sink_context = answer;
-    arka_http_request request = {.method = "POST",
+    arka_http_request request = {.method = method,
                                  .path = path,
                                  .headers = s->headers.data,
                                  .body = body,
@@ -69,11 +69,23 @@ static arka_status post(const arka_bench_server *s, const char *path, arka_slice
     arka_status status = arka_http_call(&s->target, &request, &r, err);
     if (status == ARKA_OK && r.status != 200 && r.status != 204) {
         int n = answer->len < 300 ? (int)answer->len : 300;
-        status = arka_fail(err, ARKA_IO, "POST %.60s answered %d: %.*s", path, r.status, n,
+        status = arka_fail(err, ARKA_IO, "%s %.60s answered %d: %.*s", method, path, r.status, n,
                            n ? answer->data : "");
     }
     arka_http_response_fini(&r);
     return status;
+}
+
+static arka_status post(const arka_bench_server *s, const char *path, arka_slice body,
+                        arka_buf *answer, arka_error *err)
+{
+    return call(s, "POST", path, body, answer, err);
+}
+
+arka_status arka_bench_server_get(const arka_bench_server *s, const char *path, arka_buf *answer,
+                                  arka_error *err)
+{
+    return call(s, "GET", path, (arka_slice){NULL, 0}, answer, err);
 }
 
 arka_status arka_bench_server_sql(const arka_bench_server *s, const char *sql, arka_buf *csv,
@@ -90,8 +102,7 @@ arka_status arka_bench_server_sql(const arka_bench_server *s, const char *sql, a
     return status;
 }
 
-/* The second line of `csv`: exactly n integers. */
-static bool read_integers(arka_slice csv, int64_t *out, int n)
+bool arka_bench_server_read_integers(arka_slice csv, int64_t *out, int n)
 {
     const char *end = csv.data + csv.len;
     const char *line = csv.len ? memchr(csv.data, '\n', csv.len) : NULL;
@@ -116,7 +127,8 @@ arka_status arka_bench_server_integers(const arka_bench_server *s, const char *s
 {
     arka_buf csv = ARKA_BUF_INIT;
     arka_status status = arka_bench_server_sql(s, sql, &csv, err);
-    if (status == ARKA_OK && !read_integers((arka_slice){csv.data, csv.len}, out, n))
+    if (status == ARKA_OK &&
+        !arka_bench_server_read_integers((arka_slice){csv.data, csv.len}, out, n))
         status = arka_fail(err, ARKA_CORRUPT,
                            "query '%.120s': expected CSV of one row with %d integers, found '%.*s'",
                            sql, n, csv.len < 200 ? (int)csv.len : 200, csv.len ? csv.data : "");

@@ -27,9 +27,14 @@ void arka_bench_server_body(const char *sql, bool csv, arka_buf *out);
  */
 ARKA_MUST_USE arka_status arka_bench_server_sql(const arka_bench_server *s, const char *sql,
                                                 arka_buf *csv, arka_error *err);
+/** CSV of a header line and one row of exactly n integers; false: it is anything else. */
+bool arka_bench_server_read_integers(arka_slice csv, int64_t *out, int n);
 /** A query of one row of n integers; ARKA_CORRUPT when the answer is anything else. */
 ARKA_MUST_USE arka_status arka_bench_server_integers(const arka_bench_server *s, const char *sql,
                                                      int64_t *out, int n, arka_error *err);
+/** GET; the body of a 200 goes to `answer`, another status is ARKA_IO with the begin of it. */
+ARKA_MUST_USE arka_status arka_bench_server_get(const arka_bench_server *s, const char *path,
+                                                arka_buf *answer, arka_error *err);
 /** POST /api/v1/write/flush for one measurement: returns once it is in Parquet. */
 ARKA_MUST_USE arka_status arka_bench_server_flush(const arka_bench_server *s, const char *table,
                                                   arka_error *err);

@@ -25,7 +25,10 @@ typedef struct worker {
     arka_ledger ledger;
     arka_random random;
     arka_mono now; /* of the last answer */
-    arka_histogram latency;
+    /* at a rate: when the next request is due, the time between two, how many more there are */
+    int64_t due_ns, every_ns, n_due_left;
+    int64_t n_missed;
+    arka_histogram latency, refused, late;
     int64_t n_requests, n_rows, wire_bytes, raw_bytes;
     int64_t n_status[ARKA_BENCH_STATUSES];
     char first_error[300];
@@ -56,14 +59,51 @@ static void begin_measuring(worker *w)
     w->server_cpu_ns = arka_bench_process_cpu_ns(w->run->options->process);
 }
 
+static bool has_rate(const worker *w)
+{
+    return w->run->options->rate > 0;
+}
+
+static int64_t when_due(void *context)
+{
+    worker *w = context;
+    int64_t deadline_ns = w->run->deadline.ns;
+    bool over = w->n_due_left == 0 || (deadline_ns != 0 && w->due_ns >= deadline_ns);
+    return over ? INT64_MAX : w->due_ns;
+}
+
+static void count_due(worker *w)
+{
+    w->due_ns += w->every_ns;
+    if (w->n_due_left > 0)
+        w->n_due_left--;
+}
+
+static void missed(void *context)
+{
+    worker *w = context;
+    w->n_missed += w->due_ns >= w->run->measure_from.ns;
+    count_due(w);
+}
+
+static void note_sending(worker *w)
+{
+    w->now = arka_mono_now();
+    if (w->due_ns >= w->run->measure_from.ns)
+        arka_histogram_record(&w->late, w->now.ns - w->due_ns);
+    count_due(w);
+}
+
 static bool next_request(void *context, int connection, arka_bench_request *out)
 {
     worker *w = context;
-    if (w->now.ns == 0)
+    if (has_rate(w))
+        note_sending(w);
+    else if (w->now.ns == 0)
         w->now = arka_mono_now();
     if (w->leads && !w->measuring && w->now.ns >= w->run->measure_from.ns)
         begin_measuring(w);
-    if (w->run->deadline.ns != 0 && w->now.ns >= w->run->deadline.ns)
+    if (!has_rate(w) && w->run->deadline.ns != 0 && w->now.ns >= w->run->deadline.ns)
         return false;
     if (w->n_left != NULL && w->n_left[connection]-- <= 0)
         return false;
@@ -92,9 +132,14 @@ static void note_error(worker *w, const arka_bench_reply *reply)
                  reply->text.data);
 }
 
+static bool was_measured(const worker *w, const arka_bench_reply *reply)
+{
+    return reply->at.ns - reply->latency_ns >= w->run->measure_from.ns;
+}
+
 static void count_stored(worker *w, const arka_payload *p, const arka_bench_reply *reply)
 {
-    if (reply->at.ns - reply->latency_ns < w->run->measure_from.ns)
+    if (!was_measured(w, reply))
         return;
     arka_histogram_record(&w->latency, reply->latency_ns);
     w->n_requests++;
@@ -112,9 +157,9 @@ static arka_outcome outcome_of(int status)
                                                             : ARKA_OUTCOME_UNSURE;
 }
 
-static int pause_after(const arka_bench_reply *reply)
+static int pause_after(const worker *w, const arka_bench_reply *reply)
 {
-    if (reply->status == 0)
+    if (reply->status == 0 || has_rate(w))
         return 0; /* making the connection anew has its own pace */
     int64_t ms = reply->retry_after_s >= 0 ? reply->retry_after_s * 1000LL : BUSY_PAUSE_MS;
     return ms > MAX_BUSY_PAUSE_MS ? MAX_BUSY_PAUSE_MS : (int)ms;
@@ -135,18 +180,33 @@ static int request_done(void *context, int connection, const arka_bench_request 
         return 0;
     }
     note_error(w, reply);
+    if (reply->status == 503 && was_measured(w, reply))
+        arka_histogram_record(&w->refused, reply->latency_ns);
     if (reply->status >= 400 && reply->status < 500 && reply->status != 408 &&
         reply->status != 429) {
         w->gave_up = true;
         return -1;
     }
-    return pause_after(reply);
+    return pause_after(w, reply);
 }
 
 static void look_at_server(void *context)
 {
     worker *w = context;
-    arka_bench_process_sample(w->run->options->process);
+    const arka_bench_write_options *o = w->run->options;
+    arka_bench_process_sample(o->process);
+    if (o->tick != NULL)
+        o->tick(o->context);
+}
+
+static void start_clock(worker *w)
+{
+    const arka_bench_write_options *o = w->run->options;
+    if (!has_rate(w))
+        return;
+    w->due_ns = arka_mono_now().ns;
+    w->every_ns = (int64_t)(1e9 / o->rate * o->n_connections / w->n_connections);
+    w->n_due_left = o->n_requests ? o->n_requests * w->n_connections / o->n_connections : -1;
 }
 
 static void work(void *context)
@@ -155,7 +215,13 @@ static void work(void *context)
     const arka_bench_write_options *o = w->run->options;
     arka_bench_loop_options loop = {
         .target = &o->server->target, .n_connections = w->n_connections, .stop = o->stop};
-    arka_bench_source source = {w, next_request, request_done, w->leads ? look_at_server : NULL};
+    arka_bench_source source = {.context = w,
+                                .next = next_request,
+                                .done = request_done,
+                                .tick = w->leads ? look_at_server : NULL,
+                                .due = has_rate(w) ? when_due : NULL,
+                                .missed = missed};
+    start_clock(w);
     w->status = arka_bench_loop_run(&loop, &source, &w->error);
     if (w->status != ARKA_OK)
         atomic_store_explicit(o->stop, true, memory_order_relaxed);
@@ -169,6 +235,8 @@ static arka_status build_bodies(worker *w, int first_body, arka_error *err)
                                                                  : "/api/v1/write/line-protocol";
     arka_buf head = ARKA_BUF_INIT;
     arka_bench_server_head(o->server, path, &head);
+    if (o->durability != NULL)
+        arka_buf_printf(&head, "x-arc-durability: %s\r\n", o->durability);
     const char *text = arka_buf_cstr(&head);
     arka_status status = text ? ARKA_OK : arka_fail_nomem(err, "a request's head", head.len);
     for (int i = 0; i < w->n_bodies && status == ARKA_OK; i++) {
@@ -185,7 +253,7 @@ static arka_status build_bodies(worker *w, int first_body, arka_error *err)
 static arka_status share_out_requests(worker *w, arka_error *err)
 {
     const arka_bench_write_options *o = w->run->options;
-    if (o->n_requests == 0)
+    if (o->n_requests == 0 || has_rate(w))
         return ARKA_OK;
     w->n_left = arka_calloc((size_t)w->n_connections, sizeof *w->n_left);
     if (w->n_left == NULL)
@@ -257,7 +325,10 @@ static void add_worker(arka_bench_write_result *result, worker *w, int64_t *last
     result->n_rows += w->n_rows;
     result->wire_bytes += w->wire_bytes;
     result->raw_bytes += w->raw_bytes;
+    result->n_missed += w->n_missed;
     arka_histogram_merge(&result->latency, &w->latency);
+    arka_histogram_merge(&result->refused, &w->refused);
+    arka_histogram_merge(&result->late, &w->late);
     for (int i = 0; i < ARKA_BENCH_STATUSES; i++)
         result->n_status[i] += w->n_status[i];
     if (result->first_error[0] == 0)
@@ -287,6 +358,7 @@ static arka_status run_and_collect(worker *workers, run *r, arka_bench_write_res
                                    arka_error *err)
 {
     const arka_bench_write_options *o = r->options;
+    arka_bench_figures_read(o->server, &result->before);
     int64_t now_ns = arka_mono_now().ns, last_ns = 0;
     r->measure_from.ns = now_ns + (int64_t)(o->warmup_s * 1e9);
     r->deadline.ns = o->n_requests ? 0 : r->measure_from.ns + (int64_t)(o->seconds * 1e9);
@@ -303,6 +375,7 @@ static arka_status run_and_collect(worker *workers, run *r, arka_bench_write_res
         result->seconds = (double)(last_ns - r->measure_from.ns) / 1e9;
     if (o->flush && result->n_rows > 0)
         ARKA_TRY(flush(o, result, err));
+    arka_bench_figures_read(o->server, &result->after);
     return ARKA_OK;
 }
 
