@@ -134,6 +134,8 @@ static inline crash_request *crash_make(crash_run *r, states_rng *rng)
     return q;
 }
 
+static void (*crash_batches_made)(void); /* called when a request's batches are made */
+
 /* Send it, as it stands, to an engine; *repeated: its key was known. */
 static inline arka_status crash_put(arka_engine *engine, crash_request *q, bool *repeated,
                                     uint64_t *lsn, arka_error *err)
@@ -146,6 +148,8 @@ static inline arka_status crash_put(arka_engine *engine, crash_request *q, bool 
             .measurement = arka_slice_of(CRASH_NAMES[q->parts[i].table]),
             .batch = ledger_batch(q->parts[i].first_id, q->parts[i].n),
         };
+    if (crash_batches_made != NULL)
+        crash_batches_made();
     arka_put_request put = {.database = ARKA_SLICE("default"),
                             .batches = batches,
                             .n_batches = (size_t)q->n_parts,

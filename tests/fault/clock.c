@@ -1,0 +1,43 @@
+#include "fault/clock.h"
+
+#include <stdatomic.h>
+
+#include "os/thread.h"
+
+static atomic_int_fast64_t wall_step_us, mono_step_ns;
+
+void clock_step_wall_ms(int64_t ms)
+{
+    atomic_fetch_add(&wall_step_us, ms * 1000);
+}
+
+void clock_step_mono_ms(int64_t ms)
+{
+    atomic_fetch_add(&mono_step_ns, ms * 1000000);
+}
+
+/* The linker sends every call of another file to these (CMakeLists.txt). */
+arka_mono __real_arka_mono_now(void);
+int64_t __real_arka_wall_us(void);
+bool __real_arka_cond_wait(arka_cond *c, arka_mutex *m, arka_mono deadline) ARKA_REQUIRES(*m);
+arka_mono __wrap_arka_mono_now(void);
+int64_t __wrap_arka_wall_us(void);
+bool __wrap_arka_cond_wait(arka_cond *c, arka_mutex *m, arka_mono deadline) ARKA_REQUIRES(*m);
+
+arka_mono __wrap_arka_mono_now(void)
+{
+    return (arka_mono){__real_arka_mono_now().ns + atomic_load(&mono_step_ns)};
+}
+
+int64_t __wrap_arka_wall_us(void)
+{
+    return __real_arka_wall_us() + atomic_load(&wall_step_us);
+}
+
+/* Deadlines are by the stepped clock, the system waits by its own. */
+bool __wrap_arka_cond_wait(arka_cond *c, arka_mutex *m, arka_mono deadline)
+{
+    int64_t step = atomic_load(&mono_step_ns);
+    deadline.ns = deadline.ns > step ? deadline.ns - step : 0;
+    return __real_arka_cond_wait(c, m, deadline);
+}
