@@ -251,11 +251,12 @@ static void write_together(arka_engine *e, arka_flush *const *flushes, size_t n)
         status = write_synced_together(e, flushes, n, fs, &why);
     arka_fs_close(e->options.os, fs);
     /* Directories made without a sync look like synced ones to the flush that finds them. */
-    if (status == ARKA_OK)
+    if (status == ARKA_OK) {
         atomic_store(&e->covered, unsynced);
-    else
+    } else {
         atomic_fetch_add(&e->unsynced, 1);
-    fail_all(flushes, n, status, &why);
+        fail_all(flushes, n, status, &why);
+    }
 }
 
 void arka_flush__write_files(arka_engine *engine, arka_flush *const *flushes, size_t n)
