@@ -9,5 +9,7 @@
 uint32_t arka_crc32c(const void *bytes, size_t n);
 /** Of what `crc` is the sum of, followed by n more bytes. */
 uint32_t arka_crc32c_more(uint32_t crc, const void *bytes, size_t n);
+/** The same without those instructions, as the others use it where there are none. */
+uint32_t arka_crc32c_portable(uint32_t crc, const void *bytes, size_t n);
 
 #endif

@@ -132,6 +132,17 @@ typedef struct arka_ipc_message {
 ARKA_MUST_USE arka_status arka_ipc_message_read(arka_slice stream, size_t at,
                                                 const arka_ipc_limits *limits,
                                                 arka_ipc_message *out, arka_error *err);
+/**
+ * The same of a message whose body is not there (a file that is read piece by piece): `bytes` needs
+ * to hold its prefix and metadata. out->body stays empty and out->frame_bytes ends with the
+ * metadata; *body_bytes: what follows.
+ */
+ARKA_MUST_USE arka_status arka_ipc_message_read_head(arka_slice bytes,
+                                                     const arka_ipc_limits *limits,
+                                                     arka_ipc_message *out, int64_t *body_bytes,
+                                                     arka_error *err);
+/** The rows that a record batch message says it has. */
+int64_t arka_ipc_message_rows(const arka_ipc_message *message);
 /** Pair i of its custom metadata, i < n_pairs. */
 arka_arrow_pair arka_ipc_message_pair(const arka_ipc_message *message, uint32_t i);
 /** The value of a key, or {NULL, 0}. */
@@ -158,6 +169,13 @@ arka_arrow_pairs arka_ipc_reader_metadata(const arka_ipc_reader *reader);
  */
 ARKA_MUST_USE arka_status arka_ipc_reader_next(arka_ipc_reader *reader, int64_t now_us,
                                                arka_batch **out, arka_error *err);
+/**
+ * The rows of a record batch message that was read elsewhere and belongs to this stream; NULL when
+ * it has none.
+ */
+ARKA_MUST_USE arka_status arka_ipc_reader_decode(arka_ipc_reader *reader,
+                                                 const arka_ipc_message *message, int64_t now_us,
+                                                 arka_batch **out, arka_error *err);
 /** The message that `next` (or `new`) took last. */
 const arka_ipc_message *arka_ipc_reader_message(const arka_ipc_reader *reader);
 /** Where the next message begins; after the end, where another stream may follow. */

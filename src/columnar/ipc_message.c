@@ -88,18 +88,13 @@ static void find_pairs(arka_flatbuf *fb, const arka_flatbuf_table *t, arka_ipc_m
     m->n_pairs = v.n;
 }
 
-arka_status arka_ipc_message_read(arka_slice stream, size_t at, const arka_ipc_limits *limits,
-                                  arka_ipc_message *out, arka_error *err)
+/* All but the body. */
+static arka_status read_head(arka_slice stream, size_t at, const arka_ipc_limits *limits,
+                             arka_ipc_message *out, int64_t *body_bytes, arka_error *err)
 {
     arka_ipc_message m = {.kind = ARKA_IPC_EOS, .at = at};
     size_t n = 0;
-    if (at > stream.len)
-        return arka_fail(err, ARKA_INPUT, "no Arrow message at byte %zu of a stream of %zu", at,
-                         stream.len);
-    if (at == stream.len) {
-        *out = m;
-        return ARKA_OK;
-    }
+    *body_bytes = 0;
     int64_t limit = limits == NULL ? 0 : limits->metadata_bytes;
     ARKA_TRY(read_prefix(stream, at, limit > 0 ? limit : METADATA_BYTES, &n, err));
     m.frame_bytes = PREFIX + n;
@@ -124,17 +119,49 @@ arka_status arka_ipc_message_read(arka_slice stream, size_t at, const arka_ipc_l
                          "Arrow message at byte %zu: a body of %" PRId64
                          " bytes, expected a multiple of 8",
                          at, body);
+    m.header = header.at;
+    *body_bytes = body;
+    *out = m;
+    return ARKA_OK;
+}
+
+arka_status arka_ipc_message_read_head(arka_slice bytes, const arka_ipc_limits *limits,
+                                       arka_ipc_message *out, int64_t *body_bytes, arka_error *err)
+{
+    return read_head(bytes, 0, limits, out, body_bytes, err);
+}
+
+arka_status arka_ipc_message_read(arka_slice stream, size_t at, const arka_ipc_limits *limits,
+                                  arka_ipc_message *out, arka_error *err)
+{
+    arka_ipc_message m = {.kind = ARKA_IPC_EOS, .at = at};
+    int64_t body;
+    if (at > stream.len)
+        return arka_fail(err, ARKA_INPUT, "no Arrow message at byte %zu of a stream of %zu", at,
+                         stream.len);
+    if (at == stream.len) {
+        *out = m;
+        return ARKA_OK;
+    }
+    ARKA_TRY(read_head(stream, at, limits, &m, &body, err));
     size_t left = stream.len - at - m.frame_bytes;
     if ((uint64_t)body > left)
         return arka_fail(err, ARKA_INPUT,
                          "Arrow message at byte %zu is cut off: %zu of %" PRId64
                          " bytes of its body",
                          at, left, body);
-    m.header = header.at;
-    m.body = (arka_slice){stream.data + at + m.frame_bytes, (size_t)body};
+    if (m.kind != ARKA_IPC_EOS)
+        m.body = (arka_slice){stream.data + at + m.frame_bytes, (size_t)body};
     m.frame_bytes += (size_t)body;
     *out = m;
     return ARKA_OK;
+}
+
+int64_t arka_ipc_message_rows(const arka_ipc_message *message)
+{
+    arka_flatbuf fb = arka_flatbuf__open(message->metadata.data, message->metadata.len);
+    arka_flatbuf_table t = arka_flatbuf__table_at(&fb, message->header);
+    return arka_flatbuf__int(&fb, &t, BATCH_ROWS, 8, 0);
 }
 
 arka_arrow_pair arka_ipc_message_pair(const arka_ipc_message *message, uint32_t i)

@@ -339,9 +339,9 @@ static arka_status fill_block(arka_ipc_reader *r, cursor *c, arka_block *block, 
 }
 
 /* *out stays NULL when the batch has no rows. */
-static arka_status take_batch(arka_ipc_reader *r, int64_t now_us, arka_batch **out, arka_error *err)
+static arka_status take_batch(arka_ipc_reader *r, const arka_ipc_message *m, int64_t now_us,
+                              arka_batch **out, arka_error *err)
 {
-    const arka_ipc_message *m = &r->message;
     ARKA_AUTO(arka_block) block = NULL;
     int64_t budget = r->limits.decoded_bytes, inflated;
     arka_flatbuf fb = arka_flatbuf__open(m->metadata.data, m->metadata.len);
@@ -389,7 +389,7 @@ arka_status arka_ipc_reader_next(arka_ipc_reader *r, int64_t now_us, arka_batch 
             status = take_dictionary(r, &r->message, err);
             break;
         case ARKA_IPC_BATCH:
-            status = take_batch(r, now_us, &batch, err);
+            status = take_batch(r, &r->message, now_us, &batch, err);
             break;
         }
         if (status != ARKA_OK) {
@@ -400,4 +400,11 @@ arka_status arka_ipc_reader_next(arka_ipc_reader *r, int64_t now_us, arka_batch 
     }
     *out = batch;
     return ARKA_OK;
+}
+
+arka_status arka_ipc_reader_decode(arka_ipc_reader *reader, const arka_ipc_message *message,
+                                   int64_t now_us, arka_batch **out, arka_error *err)
+{
+    *out = NULL;
+    return take_batch(reader, message, now_us, out, err);
 }
