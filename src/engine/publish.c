@@ -81,7 +81,7 @@ static arka_status take_all(arka_engine *engine, arka_table *const *tables, size
     for (i = 0; status == ARKA_OK && i < n; i++)
         status = arka_snapshot_flatten(out[i], err);
     while (status != ARKA_OK && n_seen > 0)
-        arka_snapshot_unref(out[--n_seen]);
+        arka_snapshot_unref(arka_take(out[--n_seen]));
     return status;
 }
 
