@@ -80,8 +80,8 @@ static arka_status take_all(arka_engine *engine, arka_table *const *tables, size
     size_t n_seen = status == ARKA_OK ? i : i - 1;
     for (i = 0; status == ARKA_OK && i < n; i++)
         status = arka_snapshot_flatten(out[i], err);
-    while (status != ARKA_OK && n_seen > 0)
-        arka_snapshot_unref(arka_take(out[--n_seen]));
+    for (i = 0; status != ARKA_OK && i < n_seen; i++)
+        arka_snapshot_unref(arka_take(out[i]));
     return status;
 }
 
