@@ -38,7 +38,7 @@ static void put_text(arka_buf *out, const arka_checkpoint *c)
     arka_buf_printf(out, ",\"timestamp\":%lld,\"clean\":%s,\"tables\":{", (long long)c->written_us,
                     c->clean ? "true" : "false");
     for (size_t i = 0; i < c->tables.n; i++) {
-        arka_buf_literal(out, i ? ",\n" : "\n");
+        arka_buf_text(out, i ? ",\n" : "\n");
         arka_json_string(out, c->tables.items[i].uuid);
         arka_buf_byte(out, ':');
         put_lsn(out, c->tables.items[i].flushed_lsn);

@@ -162,6 +162,7 @@ arka_status arka_admitted_merge(arka_admitted *const *admitted, size_t n, arka_a
 {
     enum { ON_STACK = 64 };
     arka_batch *few[ON_STACK], **batches = few;
+    few[0] = NULL; /* gcc does not see that n > 0 */
     if (n > ON_STACK)
         batches = arka_malloc(n * sizeof *batches);
     if (batches == NULL)
