@@ -74,12 +74,84 @@ def test_queries_answer_whole_in_each_format(arc_module, arc_run):
     assert [(r["phase"], r["query"], r["failed"]) for r in again] == [("as is", "count", 0)]
 
 
+def own_server(arc_run, tmp_path, *args):
+    """A run with a server of its own, whose data is gone afterwards."""
+    done = arc_run("bench", *args, "--serve", str(tmp_path), "--json", timeout=240)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert list(tmp_path.iterdir()) == []
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_disk_is_measured(arc_run, tmp_path):
+    done = arc_run("bench", "disk", str(tmp_path), "--files", "2", "--file-mb", "3", "--appends", "5", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["bytes"] == 6 << 20 and result["bytes_per_s"] > 0
+    assert result["append_4096"]["n"] == result["append_1048576"]["n"] == 5
+    assert list(tmp_path.iterdir()) == []
+    assert "MB/s" in arc_run("bench", "disk", str(tmp_path), "--files", "1", "--file-mb", "1", "--appends", "1").stdout
+
+
+def test_requests_at_a_rate(arc_module, arc_run):
+    result, = bench(arc_run, arc_module, "write", "--rate", "400", "--requests", "100", "--rows", "10",
+                    "--connections", "9", "--threads", "3")
+    assert result["verified"] is True
+    assert result["answers"].get("204", 0) + result["not_sent"] == 99  # three threads with 33 each
+    assert result["rows_found"] == result["answers"]["204"] * 10
+
+
+@pytest.mark.parametrize("durability", ["synced", "written", "memory"])
+def test_each_durability_is_acknowledged_and_there(arc_module, arc_run, durability):
+    result, = bench(arc_run, arc_module, "write", "--requests", "50", "--rows", "10", "--durability", durability)
+    assert result["verified"] is True and result["durability"] == durability
+    assert result["answers"] == {"204": 50}
+
+
+def test_the_log_costs_what_it_costs(arc_run, tmp_path):
+    disk, *runs, summary = own_server(arc_run, tmp_path, "write", "--compare", "--pairs", "2", "--requests", "40",
+                                      "--rows", "200")
+    assert disk["bench"] == "disk"
+    assert [run["log"] for run in runs] == [False, True, True, False]
+    assert all(run["verified"] and run["answers"] == {"204": 40} for run in runs)
+    for run in runs:
+        assert (run["log_bytes_per_row"] > 0) == run["log"]
+        assert (run["log_syncs"] > 0) == run["log"]
+        assert run["file_bytes_per_row"] > 0
+    assert summary["ratio"] > 0 and summary["disk_rows_per_s"] > 0
+    assert summary["with_log"]["answers"] == {"204": 80}
+
+
+def test_acknowledged_is_visible(arc_run, tmp_path):
+    """ACK-2: after each 204 a query on another connection sees the row, under load and while it is flushed."""
+    result, = own_server(arc_run, tmp_path, "visible", "--checks", "400", "--rate", "100", "--rows", "100")
+    assert result["checks"] == result["rows_found"] == 400
+    assert result["missing"] == 0
+
+
+@pytest.mark.parametrize("form", [["--rows", "1000"], ["--format", "lp", "--rows", "1"]])
+def test_a_killed_server_recovers_every_row(arc_run, tmp_path, form):
+    """I5: what was acknowledged is there once after SIGKILL."""
+    written, recovered = own_server(arc_run, tmp_path, "recovery", "--log-mb", "4", *form)
+    assert set(written["answers"]) == {"204"}
+    assert recovered["verified"] is True, recovered
+    assert recovered["rows"] >= written["answers"]["204"] * written["rows_per_request"]
+    assert recovered["log_bytes"] >= 4 << 20
+
+
+def test_many_measurements(arc_run, tmp_path):
+    result, = own_server(arc_run, tmp_path, "tables", "--tables", "300", "--rows", "50", "--seconds", "2")
+    stored = result["answers"].get("204", 0)
+    assert set(result["answers"]) == {"204"} and stored + result["not_sent"] == 12
+    assert result["rows_found"] == 300 + stored * 50
+
+
 def test_failure_and_misuse_have_their_codes(arc_module, arc_run):
     gone = arc_run("bench", "write", "--url", "http://127.0.0.1:1", "--seconds", "1")
     assert gone.returncode == 1 and "Connection refused" in gone.stderr
     absent = arc_run("bench", "query", "--table", "never_written", "--url", arc_module.url)
     assert absent.returncode == 1 and "never_written" in absent.stderr
-    for args in [[], ["read"], ["write", "--rows", "0"], ["write", "--bogus"], ["write", "--url", "ftp://x"]]:
+    for args in [[], ["read"], ["write", "--rows", "0"], ["write", "--bogus"], ["write", "--url", "ftp://x"],
+                 ["write", "--no-wal"], ["disk", "--url", "x"], ["recovery", "--log-mb", "0"]]:
         assert arc_run("bench", *args).returncode == 2, args
     assert "--connections" in arc_run("help", "bench").stdout
 

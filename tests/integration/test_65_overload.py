@@ -1,0 +1,80 @@
+"""More load than the server can take: what it acknowledged is there, what it cannot take it says at once, and it
+stays within its memory. MEM-2, MEM-3."""
+
+import json
+import subprocess
+
+import pytest
+
+from conftest import binary
+
+HOT_LIMIT_MB = 64
+# what the process has beside unflushed rows and bodies: DuckDB, threads' stacks, freed pages not given back yet
+BESIDE_MB = 768
+
+
+def is_sanitized():
+    symbols = subprocess.run(["nm", "-D", binary()], capture_output=True, text=True).stdout
+    return "__asan_init" in symbols or "__tsan_init" in symbols
+
+
+@pytest.fixture
+def small(arc_start, tmp_path):
+    """A server that has little memory for rows."""
+    config = tmp_path / "small.toml"
+    config.write_text(f"[ingestion]\nhot_limit_mb = {HOT_LIMIT_MB}\n[duckdb]\nmemory_limit = \"256MB\"\n")
+    return arc_start(args=["--config", str(config)])
+
+
+def bench(arc_run, arc, *args):
+    done = arc_run("bench", *args, "--url", arc.url, "--json", timeout=240)
+    return done, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def check_memory(result):
+    if not is_sanitized():  # shadow memory and quarantine count as resident
+        assert result["server_peak_bytes_in_run"] < (HOT_LIMIT_MB + BESIDE_MB) << 20
+
+
+def test_overload_loses_nothing(small, arc_run):
+    """OPS-4's neighbour: 120 % of the peak over 1,000 connections."""
+    done, results = bench(arc_run, small, "overload", "--seconds", "4", "--rows", "500")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    peak, over, summary = results
+    for result in (peak, over):
+        assert result["verified"] is True, result
+        assert set(result["answers"]) <= {"204", "503"}
+        assert result["rows_found"] == result["answers"]["204"] * 500
+        check_memory(result)
+    assert over["connections"] == 1000
+    assert summary["answers"] == over["answers"]
+
+
+def test_a_flood_is_refused_and_then_it_is_over(small, arc_run):
+    """30 million rows a second are offered, which no server on this machine takes: some of it is refused or finds no
+    free connection. Afterwards everything is as it was."""
+    done, results = bench(arc_run, small, "write", "--rate", "30000", "--connections", "1000", "--seconds", "3")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    result, = results
+    assert result["verified"] is True, result
+    assert set(result["answers"]) <= {"204", "503"}
+    assert result["answers"].get("503", 0) + result["not_sent"] > 0
+    assert result["rows_found"] == result["answers"]["204"] * 1000
+    check_memory(result)
+    assert small.get("/ready").status == 200
+    # the bench flushed what was in memory: there is room again, at once
+    assert small.post("/api/v1/write/line-protocol?db=after", "calm v=1 1000000000").status == 204
+    assert small.rows("SELECT count(*) FROM after.calm") == [[1]]
+
+
+def test_refusals_say_when_to_come_again(small):
+    """What cannot fit whatever is flushed first is refused with 503, never with 4xx, and stores nothing."""
+    line = "big,host=a " + ",".join(f"f{i}=1.5" for i in range(900)) + " "
+    statuses = set()
+    for batch in range(40):
+        body = "\n".join(line + str((batch * 200 + i) * 1000) for i in range(200))
+        answer = small.post("/api/v1/write/line-protocol?db=big", body)
+        statuses.add(answer.status)
+        if answer.status == 503:
+            assert int(answer.headers["Retry-After"]) >= 1
+    assert statuses <= {204, 503}
