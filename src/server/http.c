@@ -283,11 +283,27 @@ static enum MHD_Result begin(connection *c, struct MHD_Connection *mhd, const ch
     return c->body_len > c->http->max_body ? refuse_size(c) : MHD_YES;
 }
 
+int64_t arka_http_body_bytes(const arka_http *http)
+{
+    return atomic_load_explicit(&http->body_bytes, memory_order_relaxed);
+}
+
+int64_t arka_http_body_room(const arka_http *http)
+{
+    int64_t room = http->max_body_bytes - arka_http_body_bytes(http);
+    return room > 0 ? room : 0;
+}
+
+void arka_http_charge_body(arka_http *http, int64_t n_bytes)
+{
+    atomic_fetch_add_explicit(&http->body_bytes, n_bytes, memory_order_relaxed);
+}
+
 static void charge_body(connection *c)
 {
     int64_t more = (int64_t)c->body.cap - c->charged;
     c->charged += more;
-    atomic_fetch_add_explicit(&c->http->body_bytes, more, memory_order_relaxed);
+    arka_http_charge_body(c->http, more);
 }
 
 /* Room for n more bytes within the budget of all bodies together. */
@@ -302,8 +318,7 @@ static arka_status grow_body(connection *c, size_t n, arka_error *err)
         cap = (size_t)c->body_len;
     if (cap < need) /* … as long as that was true */
         cap = need;
-    int64_t all = atomic_load_explicit(&c->http->body_bytes, memory_order_relaxed);
-    if (all + (int64_t)(cap - c->body.cap) > c->http->max_body_bytes)
+    if ((int64_t)(cap - c->body.cap) > arka_http_body_room(c->http))
         return arka_fail(err, ARKA_BUSY,
                          "request bodies fill the %lld bytes that they may have together",
                          (long long)c->http->max_body_bytes);

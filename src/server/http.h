@@ -34,6 +34,14 @@ void arka_http_detach(arka_request *r);
  */
 void arka_http_give_back(arka_request *r);
 
+/**
+ * Bytes of request bodies, as sent and inflated. charge: take n (or give back, n < 0) without
+ * asking; room: how many more there may be, at least 0.
+ */
+int64_t arka_http_body_bytes(const arka_http *http);
+int64_t arka_http_body_room(const arka_http *http);
+void arka_http_charge_body(arka_http *http, int64_t n_bytes);
+
 /** Wait until no request is in flight; false when the deadline came first. */
 bool arka_http_wait_idle(arka_http *http, arka_mono deadline);
 

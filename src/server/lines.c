@@ -82,7 +82,7 @@ static arka_status store_lines(arka_request *r, bool influx1, arka_store *s, ark
         .context = &of,
     };
     ARKA_TRY(choose_precision(r, influx1, &options.precision, err));
-    ARKA_TRY(arka_write_inflate(r, &s->inflated, &body, err));
+    ARKA_TRY(arka_write_inflate(r, s, &body, err));
     ARKA_TRY(arka_lineproto_parse(body.data, body.len, &options, &s->writes, err));
     ARKA_TRY(arka_store_prepare(r, s, database, false, err));
     if (s->put.repeated)

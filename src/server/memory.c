@@ -157,6 +157,6 @@ arka_status arka_memory_settle(arka_settings *settings, const arka_memory_limit 
     settings->duckdb_memory = plan.queries;
     settings->max_body_memory_mb = plan.bodies / MIB;
     lower(settings, ARKA_SETTING_max_request_mb, &settings->max_request_mb, plan.bodies / MIB);
-    lower(settings, ARKA_SETTING_max_inflated_mb, &settings->max_inflated_mb, plan.hot / MIB);
+    lower(settings, ARKA_SETTING_max_inflated_mb, &settings->max_inflated_mb, plan.bodies / MIB);
     return ARKA_OK;
 }

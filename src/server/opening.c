@@ -86,6 +86,7 @@ static void set_buffer(const arka_settings *s, arka_engine_options *o)
         o->flush_bytes = s->buffer_mb << 20;
     o->flush_interval_ms = s->flush_interval * 1000;
     o->hot_limit_bytes = (size_t)s->hot_limit_mb << 20;
+    o->block_timeout_ms = s->block_timeout;
 }
 
 static void set_options(arka_server *server, arka_engine_options *o)
@@ -169,6 +170,7 @@ static arka_status open_sql(arka_server *server, arka_error *err)
         .data_dir = s->base_path,
         .memory_limit_bytes = (size_t)s->duckdb_memory,
         .threads = (int)s->duckdb_threads,
+        .max_temp_bytes = s->duckdb_temp_size,
         .temp_dir = s->temp_dir,
         .max_sessions = (int)s->query_slots,
     };

@@ -36,6 +36,7 @@ struct arka_server {
     arka_listener *listener;
     arka_rejects rejects;
     arka_counters counters;
+    atomic_int_least64_t asked_at_ns, asked_cpu_ns; /* the use of processors, the last time */
     atomic_bool stopping;
 };
 

@@ -24,19 +24,39 @@ bool arka_write_coding_known(arka_request *r)
     return false;
 }
 
-arka_status arka_write_inflate(const arka_request *r, arka_buf *buf, arka_slice *out,
+/* It was the room for all bodies that ended it, not the limit of one. */
+static arka_status no_room(const arka_request *r, arka_error *err)
+{
+    if (err != NULL)
+        *err = (arka_error){0};
+    return arka_fail(
+        err, ARKA_BUSY,
+        "the inflated body does not fit the %lld MiB that all bodies may have together",
+        (long long)r->server->settings->max_body_memory_mb);
+}
+
+arka_status arka_write_inflate(const arka_request *r, arka_store *s, arka_slice *out,
                                arka_error *err)
 {
     arka_coding coding = arka_coding_detect(r->body.data, r->body.len);
     *out = r->body;
     if (coding == ARKA_CODING_NONE)
         return ARKA_OK;
+    size_t most = (size_t)r->server->settings->max_inflated_mb << 20;
+    size_t room = (size_t)arka_http_body_room(r->server->http);
     arka_inflate_limits limits = {
-        .max_bytes = (size_t)r->server->settings->max_inflated_mb << 20,
+        .max_bytes = room < most ? room : most,
         .max_ratio = MAX_RATIO,
     };
-    ARKA_TRY(arka_inflate(r->body.data, r->body.len, coding, &limits, buf, err));
-    *out = (arka_slice){buf->data, buf->len};
+    arka_status status =
+        arka_inflate(r->body.data, r->body.len, coding, &limits, &s->inflated, err);
+    if (status == ARKA_LIMIT && room < most && s->inflated.len > room)
+        return no_room(r, err);
+    ARKA_TRY(status);
+    s->http = r->server->http;
+    s->charged = (int64_t)s->inflated.cap;
+    arka_http_charge_body(s->http, s->charged);
+    *out = (arka_slice){s->inflated.data, s->inflated.len};
     return ARKA_OK;
 }
 
@@ -64,7 +84,7 @@ static arka_status store_msgpack(arka_request *r, arka_store *s, arka_error *err
     ARKA_TRY(arka_request_database(r, (arka_slice){NULL, 0}, &database, &named, err));
     if (r->body.len == 0)
         return arka_fail(err, ARKA_INPUT, "the request body is empty: expected MessagePack");
-    ARKA_TRY(arka_write_inflate(r, &s->inflated, &body, err));
+    ARKA_TRY(arka_write_inflate(r, s, &body, err));
     arka_msgpack_options options = {.now_us = r->arrived_us, .atomic = atomic};
     ARKA_TRY(arka_msgpack_decode(body.data, body.len, &options, &s->writes, err));
     ARKA_TRY(arka_store_prepare(r, s, database, atomic, err));

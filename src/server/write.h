@@ -12,15 +12,10 @@
 #define ARKA_SERVER_WRITE_H
 
 #include "engine/engine.h"
+#include "server/http.h"
 #include "server/request.h"
 #include "wire/writes.h"
 
-/**
- * The body inflated, by its magic bytes, else as it came; into `buf` when it was compressed.
- * ARKA_INPUT: damaged; ARKA_LIMIT: too large or a bomb.
- */
-ARKA_MUST_USE arka_status arka_write_inflate(const arka_request *r, arka_buf *buf, arka_slice *out,
-                                             arka_error *err);
 /** Answers 415 and returns false when Content-Encoding names a coding that nobody here knows. */
 bool arka_write_coding_known(arka_request *r);
 
@@ -29,6 +24,8 @@ enum { ARKA_STORE_BATCHES = 16 };
 typedef struct arka_store {
     arka_writes writes;
     arka_buf inflated;
+    arka_http *http; /* whose bodies `charged` is part of; NULL: nothing is */
+    int64_t charged;
     const char *message; /* of an answer that is no 204; in the request's arena; NULL: none */
     /* by prepare */
     int64_t n_rows;   /* that will be stored */
@@ -42,6 +39,14 @@ ARKA_MUST_USE arka_status arka_store_new(arka_request *r, arka_store **out, arka
 /** After a failure of prepare, or before it. NULL is fine. */
 void arka_store_free(arka_store *store);
 ARKA_CLEANUP(arka_store, arka_store_free)
+
+/**
+ * The body inflated, by its magic bytes, else as it came; store->inflated when it was compressed,
+ * until commit. ARKA_INPUT: damaged; ARKA_LIMIT: too large or a bomb; ARKA_BUSY: too large for what
+ * all bodies together have left.
+ */
+ARKA_MUST_USE arka_status arka_write_inflate(const arka_request *r, arka_store *store,
+                                             arka_slice *out, arka_error *err);
 
 /**
  * Ready the batches of s->writes, by the headers x-arc-durability and Idempotency-Key (or

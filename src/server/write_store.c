@@ -18,13 +18,21 @@ arka_status arka_store_new(arka_request *r, arka_store **out, arka_error *err)
     return *out ? ARKA_OK : arka_fail_nomem(err, "a write", sizeof **out);
 }
 
+static void drop_inflated(arka_store *s)
+{
+    arka_buf_fini(&s->inflated);
+    if (s->http != NULL)
+        arka_http_charge_body(s->http, -s->charged);
+    s->http = NULL;
+}
+
 void arka_store_free(arka_store *s)
 {
     if (s == NULL)
         return;
     arka_request_fini(&s->put);
     arka_writes_fini(&s->writes);
-    arka_buf_fini(&s->inflated);
+    drop_inflated(s);
     arka_buf_fini(&s->answer);
     arka_free(s);
 }
@@ -189,6 +197,7 @@ arka_handled arka_store_commit(arka_request *r, arka_store *take_store)
     }
     s->put.done = give_back;
     s->put.context = r;
+    drop_inflated(s); /* the rows are in their batches, and the log may take its time */
     arka_http_detach(r);
     arka_request_commit(engine, &s->put);
     return ARKA_DETACHED;

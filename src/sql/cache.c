@@ -27,6 +27,15 @@ arka_status arka_cache_new(arka_cache **out, arka_error *err)
     return ARKA_OK;
 }
 
+int64_t arka_cache_bytes(arka_cache *c, int64_t *max_bytes)
+{
+    arka_mutex_lock(&c->lock);
+    int64_t bytes = (int64_t)c->bytes;
+    arka_mutex_unlock(&c->lock);
+    *max_bytes = MAX_BYTES;
+    return bytes;
+}
+
 static void unlink_entry(arka_cache *c, entry *e)
 {
     *(e->newer ? &e->newer->older : &c->newest) = e->older;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "os/machine.h"
 #include "os/memfile.h"
 #include "sql/sql_priv.h"
 #include "sql/handover.h"
@@ -11,19 +12,44 @@
 
 enum { DEFAULT_SESSIONS = 16 };
 
+/* Spill must leave room for the log and the files (data_dir is on the same disk, most of the time).
+ */
+static int64_t max_temp_bytes(const arka_sql_options *options)
+{
+    enum { PART = 10, UNKNOWN = 1 << 30 };
+    if (options->max_temp_bytes > 0)
+        return options->max_temp_bytes;
+    int64_t n_free = arka_disk_free(options->data_dir);
+    return n_free < 0 ? UNKNOWN : n_free / PART;
+}
+
+/*
+ * DuckDB's allocator keeps what was freed until a thread has freed so much at once: 128 MB if it is
+ * not told, which may be more than its whole limit.
+ */
+static size_t flush_threshold(size_t limit)
+{
+    enum { MOST = 128 << 20, PART = 16 };
+    return limit / PART < MOST ? limit / PART : MOST;
+}
+
 static arka_status open_database(arka_instance *i, const arka_sql_options *options, arka_error *err)
 {
     duckdb_config config;
-    char *message = NULL, memory[32], threads[16];
+    char *message = NULL, memory[32], temp[32], threads[16], flush[32];
     size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     size_t limit = options->memory_limit_bytes ? options->memory_limit_bytes : machine / 4;
     snprintf(memory, sizeof memory, "%zuKiB", limit / 1024);
+    snprintf(temp, sizeof temp, "%lldKiB", (long long)max_temp_bytes(options) / 1024);
+    snprintf(flush, sizeof flush, "%zuKiB", flush_threshold(limit) / 1024);
     snprintf(threads, sizeof threads, "%d",
              options->threads > 0 ? options->threads : arka_n_processors());
     const char *const settings[][2] = {
         {"memory_limit", memory},
         {"threads", threads},
         {"temp_directory", options->temp_dir ? options->temp_dir : ""},
+        {"max_temp_directory_size", temp},
+        {"allocator_flush_threshold", flush},
         {"autoload_known_extensions", "false"},
         {"autoinstall_known_extensions", "false"},
         {"allow_community_extensions", "false"},

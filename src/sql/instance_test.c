@@ -114,3 +114,28 @@ TEST(a_doubt_alone_breaks_nothing)
     assert_ptr_equal(sql->instance, first);
     close_service();
 }
+
+TEST(usage_is_DuckDBs_own_and_needs_no_session)
+{
+    arka_error err = {0};
+    arka_buf out = ARKA_BUF_INIT;
+    bool done = false;
+    arka_sql_usage idle, busy;
+    open_service_with("usage", (arka_sql_options){.threads = 2,
+                                                  .max_sessions = 1,
+                                                  .memory_limit_bytes = (size_t)256 << 20,
+                                                  .max_temp_bytes = 64 << 20});
+    ASSERT_OK(arka_sql_get_usage(sql, &idle, &err));
+    assert_true(idle.used >= 0 && idle.spilled == 0 && idle.statements == 0);
+    arka_query *q = start("SELECT max(i) OVER (ORDER BY i) AS m FROM range(2000000) t(i)");
+    ASSERT_OK(arka_query_next(q, &out, &done, &err));
+    assert_false(done);
+    ASSERT_OK(arka_sql_get_usage(sql, &busy, &err));
+    assert_true(busy.used > idle.used + (1 << 20) && busy.used <= 256 << 20);
+    assert_true(busy.statements > 0 && busy.statements <= busy.max_statements);
+    arka_query_free(q);
+    arka_buf_fini(&out);
+    break_it();
+    ASSERT_OK(arka_sql_get_usage(sql, &busy, &err));
+    close_service();
+}

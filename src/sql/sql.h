@@ -21,6 +21,7 @@ typedef struct arka_sql_options {
     arka_engine *engine;
     const char *data_dir;      /* the engine's base path: all that DuckDB may read */
     size_t memory_limit_bytes; /* DuckDB's; 0 = a quarter of the machine's */
+    int64_t max_temp_bytes;    /* of its spill; 0 = a tenth of what is free in data_dir */
     int threads;               /* DuckDB's workers; 0 = processors */
     const char *temp_dir;      /* spill; made when needed */
     int max_sessions;          /* queries at once; 0 = 16 */
@@ -31,6 +32,15 @@ ARKA_MUST_USE arka_status arka_sql_open(const arka_sql_options *options, arka_sq
 /** Every query must be gone. NULL is fine. */
 void arka_sql_close(arka_sql *sql);
 ARKA_CLEANUP(arka_sql, arka_sql_close)
+
+/** Memory of the service, bytes. */
+typedef struct arka_sql_usage {
+    int64_t used;                       /* by DuckDB, of its limit */
+    int64_t spilled;                    /* in its temporary directory */
+    int64_t statements, max_statements; /* inspected statements that are remembered */
+} arka_sql_usage;
+/** ARKA_INTERNAL: DuckDB does not say. Takes part of a millisecond and no session. Any thread. */
+ARKA_MUST_USE arka_status arka_sql_get_usage(arka_sql *sql, arka_sql_usage *out, arka_error *err);
 
 typedef enum arka_format {
     ARKA_FORMAT_JSON,    /* the envelope of docs/api.md */

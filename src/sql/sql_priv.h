@@ -155,6 +155,7 @@ ARKA_MUST_USE arka_status arka_lists_register(arka_instance *instance, arka_erro
 /* cache.c: inspections by text */
 ARKA_MUST_USE arka_status arka_cache_new(arka_cache **out, arka_error *err);
 void arka_cache_free(arka_cache *cache);
+int64_t arka_cache_bytes(arka_cache *cache, int64_t *max_bytes);
 /** As arka_inspect, from the cache when it is there; *out is a reference. */
 ARKA_MUST_USE arka_status arka_cache_inspect(arka_cache *cache, const arka_parser *parser,
                                              arka_slice text, arka_inspection **out,
