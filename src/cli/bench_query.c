@@ -116,7 +116,7 @@ static arka_status build_request(const arka_bench_query_options *o, const query 
     arka_buf sql = ARKA_BUF_INIT, body = ARKA_BUF_INIT;
     fill_in(&sql, q->sql, o->table, t);
     if (!o->same_text)
-        arka_buf_literal(&sql, mark);
+        arka_buf_text(&sql, mark);
     const char *text = arka_buf_cstr(&sql);
     if (text != NULL)
         arka_bench_server_body(text, false, &body);
