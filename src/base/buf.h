@@ -65,7 +65,8 @@ static inline void arka_buf_slice(arka_buf *buf, arka_slice s)
 {
     arka_buf_append(buf, s.data, s.len);
 }
-#define arka_buf_literal(buf, s) arka_buf_append((buf), (s), sizeof(s) - 1)
+/* "" refuses a pointer, whose size is not its text's */
+#define arka_buf_literal(buf, s) arka_buf_append((buf), "" s, sizeof(s) - 1)
 void arka_buf_printf(arka_buf *buf, const char *format, ...) ARKA_PRINTF(2, 3);
 /** Zero bytes up to the next multiple of `unit` (a power of two). */
 void arka_buf_pad(arka_buf *buf, size_t unit);

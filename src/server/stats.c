@@ -153,6 +153,6 @@ arka_handled arka_handle_msgpack_spec(arka_request *r)
         "\"example_row\":{\"m\":\"cpu\",\"t\":1767607200000,\"h\":\"a\",\"tags\":{\"region\":"
         "\"eu\"},"
         "\"fields\":{\"usage\":1.5}}}";
-    arka_buf_literal(arka_answer_json(r, 200), SPEC);
+    arka_buf_append(arka_answer_json(r, 200), SPEC, sizeof SPEC - 1);
     return ARKA_ANSWERED;
 }
