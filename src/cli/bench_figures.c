@@ -62,7 +62,8 @@ void arka_bench_figures_read(const arka_bench_server *server, arka_bench_figures
         arka_bench_figures_parse((arka_slice){answer.data, answer.len}, out);
     arka_buf_clear(&answer);
     if (arka_bench_server_get(server, "/api/v1/metrics/memory", &answer, NULL) == ARKA_OK)
-        out->memory_limit_bytes = count_of((arka_slice){answer.data, answer.len}, "limit_bytes");
+        out->memory_limit_bytes =
+            count_of(object_of((arka_slice){answer.data, answer.len}, "limit"), "bytes");
     arka_buf_fini(&answer);
 }
 
