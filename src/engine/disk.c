@@ -157,10 +157,7 @@ static arka_status write_ballast(const arka_disk *disk, char *chunk, arka_error 
         ARKA_TRY(arka_file_append(file, chunk, (size_t)n, err));
     }
     ARKA_TRY(arka_file_sync(file, err));
-    arka_status status = arka_file_close(arka_take(file), err);
-    if (status != ARKA_OK)
-        ARKA_IGNORE(arka_file_remove(disk->os, disk->ballast_path, NULL)); /* the first counts */
-    return status;
+    return arka_file_close(arka_take(file), err);
 }
 
 arka_status arka_disk_make_ballast(arka_disk *disk, arka_error *err)
@@ -174,5 +171,7 @@ arka_status arka_disk_make_ballast(arka_disk *disk, arka_error *err)
     arka_free(chunk);
     if (status == ARKA_OK)
         atomic_store(&disk->has_ballast, true);
+    else /* the first failure is reported */
+        ARKA_IGNORE(arka_file_remove(disk->os, disk->ballast_path, NULL));
     return status;
 }
