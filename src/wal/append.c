@@ -6,6 +6,8 @@
 #include "os/failpoint.h"
 #include "wal/wal_priv.h"
 
+enum { KEPT_HEADS = 4 << 20 }; /* a larger buffer is given back after its group */
+
 /* A segment that is appended to is the last of the list; under the lock. */
 static void note_segment_bytes(arka_wal *wal, uint64_t last_lsn)
 {
@@ -17,8 +19,19 @@ static void note_segment_bytes(arka_wal *wal, uint64_t last_lsn)
     arka_mutex_unlock(&wal->lock);
 }
 
-static arka_status create(arka_wal *wal, const char *path, arka_error *err)
+/* A file of this name that could not be removed when it was given up. */
+static arka_status remove_leftover(arka_wal *wal, uint64_t base, arka_error *err)
 {
+    if (wal->leftover != base)
+        return ARKA_OK;
+    ARKA_TRY(arka_wal__unlink(wal->os, wal->dir, wal->name, err));
+    wal->leftover = 0;
+    return ARKA_OK;
+}
+
+static arka_status create(arka_wal *wal, uint64_t base, const char *path, arka_error *err)
+{
+    ARKA_TRY(remove_leftover(wal, base, err));
     do
         wal->fd = wal->os->open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
     while (wal->fd < 0 && errno == EINTR);
@@ -28,8 +41,10 @@ static arka_status create(arka_wal *wal, const char *path, arka_error *err)
     arka_status status = arka_wal__sync_dir(wal->os, wal->dir, err);
     if (status != ARKA_OK) {
         ARKA_IGNORE(wal->os->close(wal->fd)); /* nothing was written */
-        ARKA_IGNORE(wal->os->unlink(path));   /* recovery removes an empty one as well */
+        if (wal->os->unlink(path) != 0)
+            wal->leftover = base;
         wal->fd = -1;
+        return status;
     }
     ARKA_FAILPOINT("wal_rotate_synced");
     return status;
@@ -54,7 +69,7 @@ arka_status arka_wal__begin_segment(arka_wal *wal, uint64_t base, arka_error *er
     if (!room)
         return arka_fail_nomem(err, "a segment", sizeof(arka_wal__segment));
     ARKA_TRY(arka_wal__path(wal->dir, wal->name, &path, err));
-    arka_status status = create(wal, path, err);
+    arka_status status = create(wal, base, path, err);
     arka_free(path);
     if (status != ARKA_OK)
         return status;
@@ -117,6 +132,8 @@ static arka_status write_out(arka_wal *wal, const arka_wal__run *run, arka_error
     wal->file_bytes += (int64_t)(group->heads.len + group->outside);
     wal->run = *run;
     wal->dirty = true;
+    if (group->heads.cap > KEPT_HEADS)
+        arka_buf_fini(&group->heads);
     return ARKA_OK;
 }
 

@@ -51,6 +51,17 @@ static bool hex8(const char *text, uint32_t *out)
     return true;
 }
 
+/* Looked for from the end, where we write it. */
+static arka_slice find_crc(const arka_ipc_message *m)
+{
+    for (uint32_t i = m->n_pairs; i > 0; i--) {
+        arka_arrow_pair pair = arka_ipc_message_pair(m, i - 1);
+        if (arka_slice_eq(pair.key, ARKA_SLICE("arka:crc")))
+            return pair.value;
+    }
+    return (arka_slice){NULL, 0};
+}
+
 /*
  * The message at `at`, whose metadata is whole and right; *body_crc: what its body must have. *ok
  * is false when there is none, then c->bad says why.
@@ -87,7 +98,7 @@ static arka_status read_head(arka_wal__cursor *c, int64_t at, arka_ipc_message *
     *ok = true;
     if (m->kind == ARKA_IPC_EOS)
         return ARKA_OK;
-    arka_slice text = arka_ipc_message_find(m, ARKA_SLICE("arka:crc"));
+    arka_slice text = find_crc(m);
     *ok = text.len == ARKA_WAL__CRC_TEXT && hex8(text.data, body_crc) &&
           hex8(text.data + 8, &crc) && crc == arka_wal__head_crc(p, n, (size_t)(text.data - p));
     if (!*ok)

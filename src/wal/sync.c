@@ -94,6 +94,7 @@ arka_status arka_wal__hand_on(const arka_error *why, arka_error *err)
 void arka_wal__break(arka_wal *wal, const arka_error *why)
 {
     keep_only(wal);
+    atomic_store(&wal->appended, atomic_load(&wal->durable));
     if (atomic_load(&wal->broken))
         return;
     arka_mutex_lock(&wal->lock);
@@ -125,18 +126,18 @@ void arka_wal__abandon(arka_wal *wal)
     /* What was not synced is written again elsewhere, or was refused. Should it stay: the head of
      * the next segment says that it does not count. */
     ARKA_IGNORE(wal->os->ftruncate(wal->fd, wal->durable_bytes));
-    arka_wal__close_file(wal);
+    ARKA_IGNORE(wal->os->close(wal->fd)); /* nothing more of it is needed */
+    wal->fd = -1;
     wal->run.open = false;
-    bool gone = wal->heading.base > durable &&
-                arka_wal__unlink(wal->os, wal->dir, wal->name, NULL) == ARKA_OK;
+    bool empty = wal->heading.base > durable;
+    if (empty && arka_wal__unlink(wal->os, wal->dir, wal->name, NULL) != ARKA_OK)
+        wal->leftover = wal->heading.base; /* recovery sees that nothing in it counts */
     arka_mutex_lock(&wal->lock);
     arka_wal__segment *segment = &arka_vec_last(&wal->segments);
-    if (gone) {
-        wal->segments.n--;
-    } else if (segment->base <= durable) {
-        segment->last_lsn = durable;
-        segment->bytes = wal->durable_bytes;
-    }
+    segment->last_lsn = durable;
+    segment->bytes = wal->durable_bytes;
+    wal->segments.n -= empty;
+    wal->active = false;
     arka_mutex_unlock(&wal->lock);
 }
 
@@ -214,7 +215,6 @@ static arka_status take_over(arka_wal *wal, const arka_error *why, arka_error *e
     arka_status status = write_again(wal, &again);
     if (status != ARKA_OK) {
         arka_wal__abandon(wal);
-        atomic_store(&wal->appended, atomic_load(&wal->durable));
         arka_wal__break(wal, &again);
         return arka_fail(err, ARKA_IO, "%s; then in a new segment: %s", why->msg, again.msg);
     }

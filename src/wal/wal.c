@@ -45,7 +45,10 @@ static bool is_known(const char *name)
     return arka_wal__is_unfinished(name);
 }
 
-static arka_status list_one(arka_wal *wal, const char *name, arka_error *err)
+typedef ARKA_VEC(arka_wal__segment) segment_list;
+
+static arka_status list_one(const arka_wal *wal, const char *name, segment_list *out,
+                            arka_error *err)
 {
     uint64_t base;
     char *path;
@@ -58,11 +61,12 @@ static arka_status list_one(arka_wal *wal, const char *name, arka_error *err)
                          wal->dir, name);
     ARKA_TRY(arka_wal__path(wal->dir, name, &path, err));
     arka_status status = ARKA_OK;
-    if (stat(path, &st) != 0)
+    if (lstat(path, &st) != 0)
         status = arka_fail_sys(err, ARKA_IO, errno, "looking at %s", path);
     else if (!S_ISREG(st.st_mode))
         status = arka_fail(err, ARKA_INPUT, "%s is no regular file", path);
-    else if (!arka_vec_push(&wal->segments, (arka_wal__segment){.base = base, .bytes = st.st_size}))
+    else if (!arka_vec_push(
+                 out, (arka_wal__segment){.base = base, .last_lsn = base - 1, .bytes = st.st_size}))
         status = arka_fail_nomem(err, "a list of segments", sizeof(arka_wal__segment));
     arka_free(path);
     return status;
@@ -74,21 +78,35 @@ static int by_base(const void *a, const void *b)
     return x->base < y->base ? -1 : x->base > y->base;
 }
 
-arka_status arka_wal__list(arka_wal *wal, arka_error *err)
+static arka_status list_all(const arka_wal *wal, segment_list *out, arka_error *err)
 {
     DIR *dir = opendir(wal->dir);
     if (dir == NULL)
         return arka_fail_sys(err, ARKA_IO, errno, "reading directory %s", wal->dir);
     arka_status status = ARKA_OK;
     struct dirent *e;
-    wal->segments.n = 0;
     while (status == ARKA_OK && (errno = 0, e = readdir(dir)) != NULL)
-        status = list_one(wal, e->d_name, err);
+        status = list_one(wal, e->d_name, out, err);
     if (status == ARKA_OK && errno != 0)
         status = arka_fail_sys(err, ARKA_IO, errno, "reading directory %s", wal->dir);
     closedir(dir);
-    if (wal->segments.n > 0)
-        qsort(wal->segments.items, wal->segments.n, sizeof *wal->segments.items, by_base);
+    if (out->n > 0)
+        qsort(out->items, out->n, sizeof *out->items, by_base);
+    return status;
+}
+
+arka_status arka_wal__list(arka_wal *wal, arka_error *err)
+{
+    segment_list list = {0};
+    arka_status status = list_all(wal, &list, err);
+    arka_mutex_lock(&wal->lock);
+    wal->segments.n = 0;
+    if (status == ARKA_OK && !arka_vec_reserve(&wal->segments, list.n))
+        status = arka_fail_nomem(err, "a list of segments", list.n * sizeof *list.items);
+    for (size_t i = 0; status == ARKA_OK && i < list.n; i++)
+        wal->segments.items[wal->segments.n++] = list.items[i];
+    arka_mutex_unlock(&wal->lock);
+    arka_vec_fini(&list);
     return status;
 }
 
@@ -159,11 +177,11 @@ arka_status arka_wal_begin(arka_wal *wal, uint64_t next_lsn, uint64_t epoch, ark
     return ARKA_OK;
 }
 
-/* The segment that is appended to ends; one without a record goes. */
+/* The segment that is appended to ends; one without a byte goes. */
 static arka_status end_active(arka_wal *wal, arka_error *err)
 {
     bool broken = arka_wal_is_broken(wal);
-    if (wal->fd >= 0 && !broken && wal->heading.base <= atomic_load(&wal->appended))
+    if (wal->fd >= 0 && !broken && wal->file_bytes > 0)
         return arka_wal__end_segment(wal, err);
     arka_wal__abandon(wal);
     return broken && wal->pending.n > 0 ? arka_wal__fail_broken(wal, err) : ARKA_OK;

@@ -160,7 +160,7 @@ bool arka_wal_is_broken(const arka_wal *wal);
  * still broken. The numbers of forgotten records are never used again (`next_lsn` is above them).
  */
 ARKA_MUST_USE arka_status arka_wal_mend(arka_wal *wal, uint64_t next_lsn, arka_error *err);
-/** Sync, end the last run, close. An empty segment is removed. NULL is fine. */
+/** Sync, end the last run, close. NULL is fine. */
 arka_status arka_wal_close(arka_wal *take_wal, arka_error *err);
 static inline void arka_wal_drop(arka_wal *take_wal)
 {

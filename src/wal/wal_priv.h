@@ -279,6 +279,7 @@ struct arka_wal {
     ARKA_VEC(struct iovec) parts;
     uint64_t next_lsn; /* no record may be below */
     int64_t last_ts_us;
+    uint64_t leftover; /* base of a segment without content that could not be removed; 0: none */
     bool recovered, began;
     uint64_t max_seen;
     ARKA_VEC(arka_wal_entry) pending; /* and as many of: */
