@@ -295,18 +295,18 @@ static arka_status list_changes(const arka_schema *old, const arka_schema *next,
 /* All that can fail comes before the manifest is changed: what it has, the registry has too. */
 static arka_status add_table(arka_engine *engine, arka_database *database, arka_slice name,
                              arka_schema *schema, const arka_manifest_field *fields, int n_fields,
-                             arka_table **out, arka_error *err)
+                             arka_slice uuid, arka_table **out, arka_error *err)
 {
     ARKA_AUTO(arka_table) table = NULL;
     int64_t id;
-    char uuid[ARKA_UUID_TEXT + 1] = "";
+    char own[ARKA_UUID_TEXT + 1] = "";
     ARKA_TRY(check_path_part("measurement", name, err));
     ARKA_TRY(
         arka_table_new(arka_slice_of(arka_database_name(database)), name, schema, &table, err));
     ARKA_TRY(arka_registry_reserve_table(engine->registry, database, name, err));
-    ARKA_TRY(arka_manifest_add_table(engine->manifest, arka_database_id(database), name,
-                                     arka_wall_us(), fields, n_fields, &id, uuid, err));
-    arka_table_set_id(table, id, uuid, 0);
+    ARKA_TRY(arka_manifest_add_known_table(engine->manifest, arka_database_id(database), name,
+                                           arka_wall_us(), fields, n_fields, uuid, &id, own, err));
+    arka_table_set_id(table, id, own, 0);
     *out = table;
     arka_registry_add_table(engine->registry, database, arka_take(table));
     return ARKA_OK;
@@ -336,8 +336,8 @@ static void log_change(arka_engine *engine, const char *event, const arka_table 
 
 /* The manifest first, then what others see. */
 static arka_status change_schema(arka_engine *engine, arka_database *database, arka_slice name,
-                                 arka_table **table, const arka_schema *old, arka_schema *next,
-                                 arka_error *err)
+                                 arka_slice uuid, arka_table **table, const arka_schema *old,
+                                 arka_schema *next, arka_error *err)
 {
     arka_manifest_field *changes;
     int n_changes;
@@ -345,7 +345,7 @@ static arka_status change_schema(arka_engine *engine, arka_database *database, a
     ARKA_TRY(list_changes(old, next, &changes, &n_changes, err));
     arka_status status;
     if (*table == NULL) {
-        status = add_table(engine, database, name, next, changes, n_changes, table, err);
+        status = add_table(engine, database, name, next, changes, n_changes, uuid, table, err);
     } else {
         status = arka_manifest_add_fields(engine->manifest, arka_table_id(*table), changes,
                                           n_changes, err);
@@ -361,22 +361,22 @@ static arka_status change_schema(arka_engine *engine, arka_database *database, a
 }
 
 static arka_status make_fit_locked(arka_engine *engine, arka_database *database, arka_slice name,
-                                   arka_batch *batch, arka_table **out_table, arka_type *casts,
-                                   int *n_casts, arka_error *err)
+                                   arka_batch *batch, arka_slice uuid, arka_table **out_table,
+                                   arka_type *casts, int *n_casts, arka_error *err)
 {
     arka_table *table = arka_registry_table(engine->registry, database, name);
     ARKA_AUTO(arka_schema) old = table ? arka_table_schema(table) : NULL;
     ARKA_AUTO(arka_schema) next = NULL;
     ARKA_TRY(arka_schema_fit(old, batch, &next, casts, n_casts, err));
     if (next != NULL)
-        ARKA_TRY(change_schema(engine, database, name, &table, old, next, err));
+        ARKA_TRY(change_schema(engine, database, name, uuid, &table, old, next, err));
     *out_table = table;
     return ARKA_OK;
 }
 
 arka_status arka_engine__make_fit(arka_engine *engine, arka_database *database, arka_slice name,
-                                  arka_batch *batch, arka_table **out_table, arka_batch **out_batch,
-                                  arka_error *err)
+                                  arka_batch *batch, arka_slice uuid, arka_table **out_table,
+                                  arka_batch **out_batch, arka_error *err)
 {
     arka_type *casts = arka_malloc((size_t)batch->n_columns * sizeof *casts);
     if (casts == NULL)
@@ -384,7 +384,7 @@ arka_status arka_engine__make_fit(arka_engine *engine, arka_database *database, 
     int n_casts = 0;
     arka_mutex_lock(&engine->ddl);
     arka_status status =
-        make_fit_locked(engine, database, name, batch, out_table, casts, &n_casts, err);
+        make_fit_locked(engine, database, name, batch, uuid, out_table, casts, &n_casts, err);
     arka_mutex_unlock(&engine->ddl);
     if (status == ARKA_OK && n_casts > 0)
         status = arka_batch_cast(batch, casts, out_batch, err);

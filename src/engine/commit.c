@@ -23,6 +23,7 @@ struct arka_committer {
     arka_backlog backlog;
     ARKA_VEC(arka_control) controls;
     bool idle, stop;
+    bool sync_wanted;              /* by arka_engine__sync_soon */
     atomic_int_fast64_t n_blocked; /* of the backlog; for who comes to wait behind them */
 
     arka_mutex seen_lock; /* LEAF: for `seen` alone */
@@ -221,13 +222,11 @@ static arka_status log_group(arka_committer *c, arka_error *err)
     arka_engine *e = c->engine;
     arka_group *g = &c->group;
     publish(c, ARKA_DURABILITY_MEMORY);
-    if (e->wal != NULL) {
-        ARKA_TRY(arka_wal_append(e->wal, g->entries.items, g->entries.n, err));
-        if (c->unsynced_since.ns == 0)
-            c->unsynced_since = arka_mono_now();
-    }
+    ARKA_TRY(arka_wal_append(e->wal, g->entries.items, g->entries.n, err));
+    if (c->unsynced_since.ns == 0)
+        c->unsynced_since = arka_mono_now();
     publish(c, ARKA_DURABILITY_WRITTEN);
-    if (e->wal != NULL && g->any_synced && !e->options.wal_async)
+    if (g->any_synced && !e->options.wal_async)
         ARKA_TRY(sync_log(c, err));
     publish(c, ARKA_DURABILITY_SYNCED);
     return ARKA_OK;
@@ -249,6 +248,18 @@ static void fail_rest(arka_committer *c, const arka_error *why)
     answer(c, -1, &told);
 }
 
+/* Without a log: what had to wait for its time or for memory, one by one as it would have been. */
+static void carry_out_unlogged(arka_committer *c)
+{
+    arka_put_request *r;
+    while ((r = c->group.requests) != NULL) {
+        c->group.requests = r->next;
+        arka_engine__publish_now(c->engine, r);
+        arka_engine__answer(c->engine, r, NULL);
+    }
+    wake_watching(c);
+}
+
 static void carry_out(arka_committer *c)
 {
     arka_engine *e = c->engine;
@@ -265,24 +276,26 @@ static void carry_out(arka_committer *c)
     ARKA_COUNT(e, commits, 1);
     if (log_group(c, &err) == ARKA_OK) {
         arka_group_all_visible(&c->group);
-        if (e->wal != NULL)
-            check_size(c);
+        check_size(c);
     } else {
         fail_rest(c, &err);
     }
+    /* release: who sees it finds the keys of the group stored */
+    atomic_store_explicit(&e->answered, c->group.last_lsn, memory_order_release);
     arka_group_end(&c->group);
 }
 
 /* ---- the thread ---- */
 
 /* What is due without a request. */
-static void look_after_log(arka_committer *c)
+static void look_after_log(arka_committer *c, bool sync_now)
 {
     arka_engine *e = c->engine;
     arka_error err = {0};
     if (e->wal == NULL || !mend(c))
         return;
-    if (c->unsynced_since.ns != 0 && arka_mono_since_ms(c->unsynced_since) >= SYNC_AFTER_MS &&
+    if (c->unsynced_since.ns != 0 &&
+        (sync_now || arka_mono_since_ms(c->unsynced_since) >= SYNC_AFTER_MS) &&
         sync_log(c, &err) != ARKA_OK)
         report_broken(c, &err);
     if (atomic_load(&c->refusing))
@@ -310,7 +323,7 @@ static void run_committer(void *context)
         arka_mono deadline = arka_backlog_wake(c->engine, &c->backlog, closing);
         arka_put_request *late = arka_backlog_take_late(&c->backlog);
         show_blocked_locked(c);
-        if (late == NULL && c->backlog.first == NULL && c->controls.n == 0) {
+        if (late == NULL && c->backlog.first == NULL && c->controls.n == 0 && !c->sync_wanted) {
             if (c->stop && !arka_backlog_waits(&c->backlog))
                 break;
             c->idle = true;
@@ -318,13 +331,30 @@ static void run_committer(void *context)
             c->idle = false;
         }
         take_group_locked(c);
+        bool sync_now = c->sync_wanted;
+        c->sync_wanted = false;
         arka_mutex_unlock(&c->lock);
         refuse_late(c, late);
-        if (c->group.requests != NULL || c->group.controls.n > 0)
+        if (c->engine->wal == NULL)
+            carry_out_unlogged(c);
+        else if (c->group.requests != NULL || c->group.controls.n > 0)
             carry_out(c);
-        look_after_log(c);
+        look_after_log(c, sync_now);
         arka_mutex_lock(&c->lock);
     }
+    arka_mutex_unlock(&c->lock);
+    look_after_log(c, true); /* what is flushed last must not be durable before the log is */
+}
+
+void arka_engine__sync_soon(arka_engine *engine)
+{
+    arka_committer *c = engine->committer;
+    if (c == NULL)
+        return;
+    arka_mutex_lock(&c->lock);
+    c->sync_wanted = true;
+    if (c->idle)
+        arka_cond_signal(&c->wake);
     arka_mutex_unlock(&c->lock);
 }
 
@@ -394,10 +424,19 @@ void arka_engine__stop_committer(arka_engine *engine)
     if (c == NULL)
         return;
     arka_mutex_lock(&c->lock);
+    bool runs = !c->stop;
     c->stop = true;
     arka_cond_signal(&c->wake);
     arka_mutex_unlock(&c->lock);
-    arka_thread_join(&c->thread);
-    engine->committer = NULL;
-    free_committer(c);
+    if (runs)
+        arka_thread_join(&c->thread);
+    arka_mutex_lock(&c->seen_lock);
+    arka_cond_broadcast(&c->seen); /* `closing` is set */
+    arka_mutex_unlock(&c->seen_lock);
+}
+
+void arka_engine__free_committer(arka_engine *engine)
+{
+    if (engine->committer != NULL)
+        free_committer(arka_take(engine->committer));
 }

@@ -373,3 +373,55 @@ TEST(waiting_for_a_number_ends_when_it_is_visible_or_in_time)
     arka_thread_join(&p.thread);
     ASSERT_OK(arka_engine_close(e, &err));
 }
+
+/* REC-2: a manifest that is gone costs its files, which are set aside, but no row of the log. */
+TEST(a_log_without_its_manifest_gives_all_its_rows_again_and_again)
+{
+    arka_error err = {0};
+    arka_engine_options o = logged_options("manifest"), copy;
+    arka_engine *e;
+    char gone[300];
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    for (int i = 0; i < 5; i++)
+        write_rows(e, "a", 10);
+    copy = logged_crash("manifest", "manifest-copy");
+    ASSERT_OK(arka_engine_close(e, &err));
+    for (const char *const *end = (const char *const[]){"", "-wal", "-shm", NULL}; *end; end++) {
+        snprintf(gone, sizeof gone, "%s%s", copy.manifest_path, *end);
+        unlink(gone);
+    }
+    ASSERT_OK(arka_engine_open(&copy, &e, &err));
+    assert_int_equal(logged_rows(e, "a"), 50);
+    write_rows(e, "a", 1);
+    copy = logged_crash("manifest-copy", "manifest-copy2");
+    ASSERT_OK(arka_engine_close(e, &err));
+    ASSERT_OK(arka_engine_open(&copy, &e, &err));
+    assert_int_equal(logged_rows(e, "a"), 51);
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
+/* WAL-6 with the log synced once a second: what was answered is not forgotten with the sync. */
+TEST(what_was_answered_before_its_sync_survives_a_log_that_breaks)
+{
+    arka_error err = {0};
+    arka_engine_options o = logged_options("async"), copy;
+    arka_engine *e;
+    char why[300];
+    o.os = &kit_os;
+    o.wal_async = true;
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    write_rows(e, "a", 5);
+    kit_os_fail((kit_os_fault){
+        .n = 1, .calls = KIT_FDATASYNC | KIT_FSYNC | KIT_OPEN, .error = EIO, .for_good = true});
+    while (!arka_engine_is_refusing(e, why, sizeof why))
+        usleep(1000);
+    kit_os_fail((kit_os_fault){.n = 0});
+    while (arka_engine_is_refusing(e, why, sizeof why))
+        usleep(1000);
+    write_rows(e, "a", 2);
+    copy = logged_crash("async", "async-copy");
+    ASSERT_OK(arka_engine_close(e, &err));
+    ASSERT_OK(arka_engine_open(&copy, &e, &err));
+    assert_int_equal(logged_rows(e, "a"), 7);
+    ASSERT_OK(arka_engine_close(e, &err));
+}

@@ -124,8 +124,8 @@ arka_status arka_engine_finish(arka_engine *engine, arka_error *err)
     int64_t n_tables;
     atomic_store(&engine->closing, true);
     arka_engine__wait_for_writers(engine);
+    arka_engine__stop_flusher(engine); /* first: it tells the committer of memory and of syncs */
     arka_engine__stop_committer(engine);
-    arka_engine__stop_flusher(engine);
     if (!engine->opened)
         return ARKA_OK;
     return arka_engine_flush(engine, (arka_slice){0}, (arka_slice){0}, &n_tables, err);
@@ -139,6 +139,7 @@ arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)
     arka_status status = arka_engine_finish(engine, err);
     arka_engine__wait_for_writers(engine); /* those that came to be refused */
     arka_engine__forget_unsure(engine);
+    arka_engine__free_committer(engine);
     arka_status ended = arka_engine__end_log(engine, err);
     status = status != ARKA_OK ? status : ended;
     arka_registry_free(engine->registry);

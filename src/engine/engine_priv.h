@@ -45,6 +45,9 @@ struct arka_engine {
     arka_mutex publish;
     atomic_uint_fast64_t visible; /* the highest visible LSN; written under `publish` */
     uint64_t assigned;            /* the highest LSN given out; under `publish` */
+    /* The highest LSN of a group that was answered: until then its keys are nowhere but in the log.
+     */
+    atomic_uint_fast64_t answered;
 
     arka_mutex flush_lock; /* FLUSH: below */
     arka_cond flush_wake;  /* the flusher has work, or must stop */
@@ -53,6 +56,7 @@ struct arka_engine {
     arka_flush *unsure;   /* whose commit failed: the next flush of its table tries it again */
     arka_disk disk;       /* how full the file systems are */
     atomic_bool log_runs; /* `wal` was recovered and takes rows; see arka_engine__log_runs */
+    uint64_t log_begins;  /* it takes rows above it */
     bool stop, wanted;
     arka_flusher *flusher; /* NULL: it does not run */
     arka_thread flusher_thread;
@@ -83,22 +87,26 @@ ARKA_MUST_USE arka_status arka_engine__database(arka_engine *engine, arka_slice 
                                                 arka_database **out, arka_error *err);
 /**
  * The table, made or changed so that `batch` fits it, and the batch as it must be stored (one
- * reference): itself, or a cast copy.
+ * reference): itself, or a cast copy. A new table gets that UUID, or a fresh one if it is empty.
  */
 ARKA_MUST_USE arka_status arka_engine__make_fit(arka_engine *engine, arka_database *database,
-                                                arka_slice name, arka_batch *batch,
+                                                arka_slice name, arka_batch *batch, arka_slice uuid,
                                                 arka_table **out_table, arka_batch **out_batch,
                                                 arka_error *err);
 
 /* commit.c: numbers rows, logs them, makes them visible, in groups, on a thread of its own. */
 /** The log is recovered and `assigned` is set. */
 ARKA_MUST_USE arka_status arka_engine__start_committer(arka_engine *engine, arka_error *err);
-/** Carries out what waits, then ends. */
+/** Carries out what waits, syncs the log, then ends; once. Who asks it later finds it idle. */
 void arka_engine__stop_committer(arka_engine *engine);
+/** No other thread is left. */
+void arka_engine__free_committer(arka_engine *engine);
 /** An event for the log, in order with the rows; lost when there is no memory or no log. */
 void arka_engine__log_control(arka_engine *engine, const char *event, arka_buf *take_payload);
 /** Memory was given back: writes that wait for it may go on. */
 void arka_engine__memory_freed(arka_engine *engine);
+/** Let the log be synced without waiting for a second: rows of it are about to be in files. */
+void arka_engine__sync_soon(arka_engine *engine);
 
 /* recover.c */
 /** Open the log (NULL: none), replay what is in no file yet, number on behind it. */
@@ -112,11 +120,12 @@ arka_status arka_engine__end_log(arka_engine *engine, arka_error *err);
 uint64_t arka_engine__assign(arka_engine *engine, int64_t n_rows) ARKA_REQUIRES(engine->publish);
 
 /* write.c */
-/** The table, made or changed if need be, and the batch ready to be appended to it. */
+/** The table, made (see make_fit) or changed if need be, and the batch ready to be appended to it.
+ */
 ARKA_MUST_USE arka_status arka_engine__admit(arka_engine *engine, arka_database *database,
                                              arka_slice measurement, arka_batch *batch,
-                                             arka_table **out_table, arka_admitted *out,
-                                             arka_error *err);
+                                             arka_slice uuid, arka_table **out_table,
+                                             arka_admitted *out, arka_error *err);
 
 /* engine.c */
 /** ARKA_NOTFOUND names what is missing. */
@@ -139,13 +148,17 @@ uint64_t arka_engine__pinned_lsn(arka_engine *engine);
 void arka_engine__log_runs(arka_engine *engine);
 /** Rows up to it keep segments that have to go, for want of space; 0: none has to. */
 uint64_t arka_engine__lsn_to_free(arka_engine *engine);
-/** {base_path}/.checkpoint.json, for arka_checkpoint_read; to be freed. NULL: no memory. */
-char *arka_engine__checkpoint_path(const arka_engine *engine);
 /**
- * Write the checkpoint, see engine/checkpoint.h; nothing without a log. `clean`: the log was synced
- * and closed, the engine ends. A failure is told as an event: it is a hint only.
+ * Write the checkpoint, {base_path}/.checkpoint.json, see engine/checkpoint.h; nothing without a
+ * log. `clean`: the log was synced and closed, the engine ends. A failure is told as an event: it
+ * is a hint only.
  */
 void arka_engine__write_checkpoint(arka_engine *engine, bool clean);
+/**
+ * Tell (event) of a checkpoint that is damaged, or that claims more than the log, whose last row is
+ * `last_lsn`, and the manifest have. The engine's epoch is that of this start.
+ */
+void arka_engine__compare_checkpoint(arka_engine *engine, uint64_t last_lsn);
 
 /* guard.c: the disks. */
 /** Before the log is recovered; paths are copied. */

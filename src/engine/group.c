@@ -178,7 +178,7 @@ static arka_wal_entry entry_of(const arka_group *g, const arka_unit *unit, size_
         .batch = unit->held.batch,
         .body_crc = crc_of(g, unit, piece),
         .requests = {g->texts.data + unit->text_at, unit->text_len},
-        .keep = unit->durability != ARKA_DURABILITY_SYNCED,
+        .keep = unit->durability != ARKA_DURABILITY_SYNCED || g->engine->options.wal_async,
     };
     e.column_of_field = arka_admitted_columns(&unit->held, &e.n_fields);
     return e;

@@ -6,6 +6,7 @@
 
 void arka_engine__log_runs(arka_engine *engine)
 {
+    engine->log_begins = engine->assigned; /* nobody writes yet */
     /* release: who sees it sees `wal` and what was recovered */
     atomic_store_explicit(&engine->log_runs, true, memory_order_release);
 }
@@ -25,6 +26,9 @@ uint64_t arka_engine__pinned_lsn(arka_engine *engine)
 {
     /* First: a row that comes into a table while we look at others lies above it. */
     uint64_t visible = arka_engine_visible_lsn(engine), pin = 0;
+    uint64_t answered = atomic_load_explicit(&engine->answered, memory_order_acquire);
+    if (engine->wal != NULL && answered < visible)
+        visible = answered; /* rows whose requests the keeper of keys does not know yet */
     arka_table_list tables = {0};
     if (arka_registry_all_tables(engine->registry, &tables, NULL) == ARKA_OK)
         pin = lowest_hot_lsn(&tables, visible + 1);
@@ -96,7 +100,7 @@ arka_status arka_engine_trim(arka_engine *engine, int64_t *out_removed, arka_err
 
 /* ---- the checkpoint ---- */
 
-char *arka_engine__checkpoint_path(const arka_engine *engine)
+static char *checkpoint_path(const arka_engine *engine)
 {
     arka_buf path = ARKA_BUF_INIT;
     arka_buf_printf(&path, "%s/.checkpoint.json", engine->base_path);
@@ -105,10 +109,17 @@ char *arka_engine__checkpoint_path(const arka_engine *engine)
     return path.data;
 }
 
+/* The last row of the log. `clean`: it is closed. Numbers that were jumped over are none. */
+static uint64_t last_logged(arka_engine *e, bool clean)
+{
+    uint64_t lsn = clean ? e->assigned : arka_wal_durable_lsn(e->wal);
+    return lsn > e->log_begins ? lsn : e->replay.last_lsn;
+}
+
 static arka_status describe(arka_engine *e, bool clean, arka_checkpoint *out, arka_error *err)
 {
     arka_table_list tables = {0};
-    out->wal_lsn = arka_wal_durable_lsn(e->wal);
+    out->wal_lsn = last_logged(e, clean);
     out->pinned_lsn = arka_engine__pinned_lsn(e);
     out->epoch = e->epoch;
     out->written_us = arka_wall_us();
@@ -133,7 +144,7 @@ void arka_engine__write_checkpoint(arka_engine *engine, bool clean)
     if (!atomic_load_explicit(&engine->log_runs, memory_order_acquire))
         return;
     ARKA_AUTO_VALUE(arka_checkpoint) checkpoint = {0};
-    char *path = arka_engine__checkpoint_path(engine);
+    char *path = checkpoint_path(engine);
     arka_status status = path == NULL ? arka_fail_nomem(&why, "a path", 32)
                                       : describe(engine, clean, &checkpoint, &why);
     if (status == ARKA_OK)
@@ -142,5 +153,23 @@ void arka_engine__write_checkpoint(arka_engine *engine, bool clean)
         arka_engine__event(engine, ARKA_EVENT_WARN, "checkpoint_failed",
                            "no checkpoint was written, the next start may take longer: %s",
                            why.msg);
+    arka_free(path);
+}
+
+void arka_engine__compare_checkpoint(arka_engine *engine, uint64_t last_lsn)
+{
+    arka_error why = {0};
+    char text[300];
+    ARKA_AUTO_VALUE(arka_checkpoint) checkpoint = {0};
+    char *path = checkpoint_path(engine);
+    arka_status status = path == NULL ? arka_fail_nomem(&why, "a path", 32)
+                                      : arka_checkpoint_read(path, &checkpoint, &why);
+    if (status != ARKA_OK && status != ARKA_NOTFOUND)
+        arka_engine__event(engine, ARKA_EVENT_WARN, "checkpoint",
+                           "the checkpoint is passed over, log and manifest say all: %s", why.msg);
+    else if (status == ARKA_OK &&
+             arka_checkpoint_is_ahead(&checkpoint, last_lsn, engine->epoch - 1, text, sizeof text))
+        arka_engine__event(engine, ARKA_EVENT_ERROR, "checkpoint",
+                           "rows may be missing, or an old copy was put back: %s", text);
     arka_free(path);
 }

@@ -11,6 +11,7 @@ uint64_t arka_engine__assign(arka_engine *engine, int64_t n_rows)
 
 void arka_engine__set_visible(arka_engine *engine, uint64_t lsn)
 {
+    ARKA_DCHECK(lsn >= engine->visible);
     /* release: who reads it finds the rows in the tables (acquire in arka_engine_visible_lsn) */
     atomic_store_explicit(&engine->visible, lsn, memory_order_release);
 }

@@ -15,13 +15,24 @@ static const uint64_t JUMP = UINT64_C(1) << 32;
 /* Facts of the manifest: see docs/formats/manifest.md. */
 #define CLEAN_NEXT_LSN "clean_next_lsn"
 
+enum { GIVE_UP_MS = 60000 };
+
 typedef struct replay {
     arka_engine *engine;
-    int64_t rows, strangers;
+    int64_t rows, strangers, done_bytes, total_bytes;
     arka_mono started;
 } replay;
 
 /* ---- one record ---- */
+
+static bool replay_progress(void *context, int64_t done_bytes, int64_t total_bytes)
+{
+    replay *p = context;
+    const arka_engine_options *o = &p->engine->options;
+    p->done_bytes = done_bytes;
+    p->total_bytes = total_bytes;
+    return o->on_replay == NULL || o->on_replay(o->context, done_bytes, total_bytes);
+}
 
 /* The table that the record's rows belong to: NULL when that was dropped and another has its name.
  */
@@ -39,14 +50,30 @@ static arka_status find_home(replay *p, const arka_wal_record *record, arka_data
 }
 
 /* Flushing goes on meanwhile: wait until it has made room, so that a log of any length fits. */
-static void wait_for_room(arka_engine *e)
+static arka_status wait_for_room(replay *p, arka_error *err)
 {
+    arka_engine *e = p->engine;
+    int64_t least = INT64_MAX;
+    arka_mono since = arka_mono_now();
     while (arka_gate_zone(&e->gate) == ARKA_ZONE_RED) {
+        int64_t used = arka_gate_used(&e->gate);
+        if (used < least) {
+            least = used;
+            since = arka_mono_now();
+        }
+        if (arka_mono_since_ms(since) > GIVE_UP_MS)
+            return arka_fail(err, ARKA_BUSY,
+                             "the rows of the log fill the memory that rows may have, and in %d s "
+                             "nothing of it could be written to files",
+                             GIVE_UP_MS / 1000);
+        if (!replay_progress(p, p->done_bytes, p->total_bytes))
+            return arka_fail(err, ARKA_CANCELLED, "the replay of the log was broken off");
         arka_engine__want_flush(e);
         arka_mutex_lock(&e->flush_lock);
         arka_cond_wait(&e->flush_done, &e->flush_lock, arka_mono_after_ms(20));
         arka_mutex_unlock(&e->flush_lock);
     }
+    return ARKA_OK;
 }
 
 static arka_status replay_rows(replay *p, const arka_wal_record *record, arka_database *db,
@@ -57,7 +84,7 @@ static arka_status replay_rows(replay *p, const arka_wal_record *record, arka_da
     arka_table *table;
     arka_admitted admitted;
     uint64_t first = record->lsn_first;
-    wait_for_room(e);
+    ARKA_TRY(wait_for_room(p, err));
     ARKA_TRY(arka_wal_record_batch(record, &batch, err));
     if (first <= flushed_lsn) {
         arka_batch *rest;
@@ -66,7 +93,8 @@ static arka_status replay_rows(replay *p, const arka_wal_record *record, arka_da
         batch = rest;
         first = flushed_lsn + 1;
     }
-    ARKA_TRY(arka_engine__admit(e, db, record->table, batch, &table, &admitted, err));
+    ARKA_TRY(
+        arka_engine__admit(e, db, record->table, batch, record->table_id, &table, &admitted, err));
     int64_t n_rows = admitted.batch->n_rows;
     arka_gate_adjust(&e->gate, (int64_t)admitted.batch->memory_bytes);
     ARKA_COUNT(e, hot_rows, n_rows);
@@ -97,12 +125,6 @@ static arka_status replay_record(void *context, const arka_wal_record *record, a
     if (record->lsn_last <= g.flushed_lsn)
         return ARKA_OK;
     return replay_rows(p, record, db, g.flushed_lsn, err);
-}
-
-static bool replay_progress(void *context, int64_t done_bytes, int64_t total_bytes)
-{
-    const arka_engine_options *o = &((replay *)context)->engine->options;
-    return o->on_replay == NULL || o->on_replay(o->context, done_bytes, total_bytes);
 }
 
 /* ---- all of it ---- */
@@ -191,6 +213,8 @@ static arka_status choose_numbers(arka_engine *e, const arka_wal_recovered *foun
     else
         *next = clean_next > last ? clean_next : (last / JUMP + 1) * JUMP;
     e->epoch = max(epoch, found->max_epoch) + 1;
+    if (e->wal != NULL)
+        arka_engine__compare_checkpoint(e, max(last, clean_next > 0 ? clean_next - 1 : 0));
     /* before anything is numbered: from now on only a clean stop says where it ended */
     ARKA_TRY(arka_manifest_set_number(e->manifest, CLEAN_NEXT_LSN, 0, err));
     return arka_manifest_set_number(e->manifest, "epoch", e->epoch, err);
@@ -211,6 +235,7 @@ arka_status arka_engine__recover(arka_engine *engine, const char *wal_dir, arka_
     engine->assigned = next - 1;
     arka_engine__set_visible(engine, next - 1);
     arka_mutex_unlock(&engine->publish);
+    atomic_store(&engine->answered, next - 1);
     return engine->wal ? arka_wal_begin(engine->wal, next, engine->epoch, err) : ARKA_OK;
 }
 
@@ -219,6 +244,8 @@ arka_status arka_engine__end_log(arka_engine *engine, arka_error *err)
     arka_status status = arka_wal_close(arka_take(engine->wal), err);
     if (!engine->opened)
         return status;
+    if (status == ARKA_OK)
+        arka_engine__write_checkpoint(engine, true);
     arka_status noted =
         arka_manifest_set_number(engine->manifest, CLEAN_NEXT_LSN, engine->assigned + 1, err);
     return status != ARKA_OK ? status : noted;

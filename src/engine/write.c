@@ -96,8 +96,8 @@ static arka_status claim_key(arka_engine *engine, arka_put_request *r, arka_erro
  * columns never go, so it ends.
  */
 arka_status arka_engine__admit(arka_engine *engine, arka_database *database, arka_slice measurement,
-                               arka_batch *given, arka_table **out_table, arka_admitted *out,
-                               arka_error *err)
+                               arka_batch *given, arka_slice uuid, arka_table **out_table,
+                               arka_admitted *out, arka_error *err)
 {
     ARKA_AUTO(arka_batch) batch = arka_batch_ref(given);
     arka_table *table = arka_registry_table(engine->registry, database, measurement);
@@ -110,8 +110,8 @@ arka_status arka_engine__admit(arka_engine *engine, arka_database *database, ark
             return ARKA_OK;
         }
         arka_batch *fitting = NULL;
-        ARKA_TRY(
-            arka_engine__make_fit(engine, database, measurement, batch, &table, &fitting, err));
+        ARKA_TRY(arka_engine__make_fit(engine, database, measurement, batch, uuid, &table, &fitting,
+                                       err));
         arka_batch_unref(batch);
         batch = fitting;
     }
@@ -120,8 +120,8 @@ arka_status arka_engine__admit(arka_engine *engine, arka_database *database, ark
 static arka_status admit(arka_engine *engine, arka_database *database, const arka_put_batch *b,
                          arka_pending_batch *out, arka_error *err)
 {
-    ARKA_TRY(arka_engine__admit(engine, database, b->measurement, b->batch, &out->table,
-                                &out->admitted, err));
+    ARKA_TRY(arka_engine__admit(engine, database, b->measurement, b->batch, (arka_slice){0},
+                                &out->table, &out->admitted, err));
     out->n_rows = out->admitted.batch->n_rows;
     /* A small batch is likely to be put together with others, and is reckoned then. */
     if (engine->wal != NULL && !arka_admitted_is_small(&out->admitted)) {

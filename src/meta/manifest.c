@@ -139,9 +139,21 @@ arka_status arka_manifest_add_table(arka_manifest *m, int64_t database_id, arka_
                                     int64_t *out_id, char out_uuid[ARKA_UUID_TEXT + 1],
                                     arka_error *err)
 {
+    return arka_manifest_add_known_table(m, database_id, name, now_us, fields, n_fields,
+                                         (arka_slice){0}, out_id, out_uuid, err);
+}
+
+arka_status arka_manifest_add_known_table(arka_manifest *m, int64_t database_id, arka_slice name,
+                                          int64_t now_us, const arka_manifest_field *fields,
+                                          int n_fields, arka_slice known, int64_t *out_id,
+                                          char out_uuid[ARKA_UUID_TEXT + 1], arka_error *err)
+{
     int64_t id = 0;
-    char uuid[ARKA_UUID_TEXT + 1];
-    arka_manifest__make_uuid(uuid);
+    char uuid[ARKA_UUID_TEXT + 1] = "";
+    if (known.len == ARKA_UUID_TEXT)
+        memcpy(uuid, known.data, ARKA_UUID_TEXT);
+    else
+        arka_manifest__make_uuid(uuid);
     arka_mutex_lock(&m->lock);
     arka_status status = arka_manifest__begin(m, err);
     if (status == ARKA_OK) {

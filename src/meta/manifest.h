@@ -84,6 +84,11 @@ typedef struct arka_manifest_flush {
     const arka_manifest_file *files;
     size_t n_files;
 } arka_manifest_flush;
+/** The same with the UUID that the table has elsewhere; an empty one: a new one. */
+ARKA_MUST_USE arka_status arka_manifest_add_known_table(
+    arka_manifest *manifest, int64_t database_id, arka_slice name, int64_t now_us,
+    const arka_manifest_field *fields, int n_fields, arka_slice uuid, int64_t *out_id,
+    char out_uuid[ARKA_UUID_TEXT + 1], arka_error *err);
 /**
  * All of them in one transaction. Where writing the commit failed, power loss before the next
  * commit that succeeds may yet bring it about: until then the files must stay.
