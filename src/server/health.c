@@ -39,6 +39,17 @@ typedef struct readiness {
     char text[256];  /* why not; "ready" when nothing does */
 } readiness;
 
+/* Broken, or full; what else keeps rows from being stored is a disk without room. */
+static bool log_is_in_trouble(arka_server *server)
+{
+    arka_wal *wal = arka_engine_wal(server->engine);
+    arka_wal_stats s;
+    if (wal == NULL)
+        return false;
+    arka_wal_get_stats(wal, &s);
+    return arka_wal_is_broken(wal) || s.n_bytes >= server->settings->wal_total_mb << 20;
+}
+
 static bool look_for_trouble(arka_server *server, readiness *out)
 {
     *out = (readiness){.log = true, .disk = true, .text = "ready"};
@@ -51,8 +62,7 @@ static bool look_for_trouble(arka_server *server, readiness *out)
         arka_opening_text(server, text, &out->progress);
         snprintf(out->text, sizeof out->text, "%s", text);
     } else if (arka_engine_is_refusing(server->engine, out->text, sizeof out->text)) {
-        arka_wal *wal = arka_engine_wal(server->engine);
-        out->log = wal == NULL || !arka_wal_is_broken(wal);
+        out->log = !log_is_in_trouble(server);
         out->disk = !out->log;
     } else {
         return true;

@@ -10,10 +10,6 @@
 
 enum { TELL_EVERY_MS = 1000 };
 
-/* What the buffer's settings mean where they are 0: small files soon where only a flush keeps the
- * rows, large ones where the log does. */
-enum { ROWS_WITHOUT_LOG = 50000, AGE_WITHOUT_LOG_S = 5, AGE_WITH_LOG_S = 300 };
-
 static void log_event(void *context, const arka_event *event)
 {
     static const arka_log_level LEVELS[] = {
@@ -76,15 +72,19 @@ static void set_log(const arka_settings *s, arka_engine_options *o)
     o->wal_quarantine = strcmp(s->wal_on_corruption, "quarantine") == 0;
 }
 
+/* What is 0, or for the interval -1, is the engine's own, which depends on whether there is a log.
+ */
 static void set_buffer(const arka_settings *s, arka_engine_options *o)
 {
-    int64_t rows = s->wal_enabled ? INT64_MAX : ROWS_WITHOUT_LOG;
-    int64_t age_s = s->wal_enabled ? AGE_WITH_LOG_S : AGE_WITHOUT_LOG_S;
-    o->flush_rows = s->buffer_rows > 0 ? s->buffer_rows : rows;
-    o->flush_age_ms = (s->buffer_age > 0 ? s->buffer_age : age_s) * 1000;
+    arka_engine_options_flush(o);
+    if (s->buffer_rows > 0)
+        o->flush_rows = s->buffer_rows;
+    if (s->buffer_age > 0)
+        o->flush_age_ms = s->buffer_age * 1000;
     if (s->buffer_mb > 0)
         o->flush_bytes = s->buffer_mb << 20;
-    o->flush_interval_ms = s->flush_interval * 1000;
+    if (s->flush_interval >= 0)
+        o->flush_interval_ms = s->flush_interval * 1000;
     o->hot_limit_bytes = (size_t)s->hot_limit_mb << 20;
     o->block_timeout_ms = s->block_timeout;
 }
@@ -98,9 +98,9 @@ static void set_options(arka_server *server, arka_engine_options *o)
     o->default_database = s->database;
     ARKA_CHECK(arka_codec_parse(arka_slice_of(s->compression), &o->codec), "settings not finished");
     o->codec_level = (int)s->compression_level;
-    set_buffer(s, o);
     if (s->wal_enabled)
         set_log(s, o);
+    set_buffer(s, o);
     o->request_window_ms = s->idempotency_window * 1000;
     o->on_event = log_event;
     o->on_replay = on_replay;

@@ -49,7 +49,8 @@ static void put_cors(arka_request *r, const target *to)
     if (!all)
         put(to, "Vary", "Origin");
     put(to, "Access-Control-Expose-Headers",
-        "X-Request-ID, X-Row-Count, X-Execution-Time-Ms, X-Arc-Rejected");
+        "X-Request-ID, X-Row-Count, X-Execution-Time-Ms, X-Arc-Rejected, X-Arc-LSN, "
+        "X-Arc-Durability, X-Arc-Repeated, X-Arc-Snapshot-LSN");
     if (r->method != ARKA_OPTIONS)
         return;
     arka_slice headers = arka_request_header(r, "Access-Control-Request-Headers");

@@ -125,12 +125,19 @@ static void keep_answer(arka_request *r, arka_store *s)
         s->put.answer = (arka_slice){s->answer.data, s->answer.len};
 }
 
+/* What the rows have got, which the server's settings may keep below what was asked for. */
+static arka_durability attained(const arka_request *r, arka_durability asked)
+{
+    if (arka_engine_wal(r->server->engine) == NULL)
+        return ARKA_DURABILITY_MEMORY;
+    bool async = strcmp(r->server->settings->wal_sync_mode, "async") == 0;
+    return async && asked == ARKA_DURABILITY_SYNCED ? ARKA_DURABILITY_WRITTEN : asked;
+}
+
 static void put_lsn(arka_request *r, const arka_put_request *put)
 {
     arka_answer_header(r, "X-Arc-LSN", "%llu", (unsigned long long)put->lsn);
-    arka_answer_header(r, "X-Arc-Durability", "%s",
-                       arka_engine_wal(r->server->engine) ? DURABILITIES[put->durability]
-                                                          : DURABILITIES[ARKA_DURABILITY_MEMORY]);
+    arka_answer_header(r, "X-Arc-Durability", "%s", DURABILITIES[attained(r, put->durability)]);
 }
 
 static void answer_again(arka_request *r, const arka_store *s)

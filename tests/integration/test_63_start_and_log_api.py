@@ -548,6 +548,33 @@ def test_a_log_that_cannot_be_written_is_told_and_heals(arc_start):
 
 # ---- headers of writes ----
 
+@pytest.mark.parametrize("env,got", [
+    ({}, ("synced", "written", "memory")), ({"WAL_SYNC_MODE": "fsync"}, ("synced", "written", "memory")),
+    ({"WAL_SYNC_MODE": "async"}, ("written", "written", "memory")), ({"WAL_ENABLED": "false"}, ("memory",) * 3)])
+def test_an_answer_says_what_the_rows_have_got(arc_start, env, got):
+    """Never more than they have: the settings may keep it below what was asked for."""
+    arc = arc_start({**NEVER, **env})
+    assert arc.post(LINES, "m v=1 1").headers["X-Arc-Durability"] == got[0]
+    for asked, have in zip(("synced", "written", "memory"), got):
+        a = arc.post(LINES, "m v=1 1", {"x-arc-durability": asked})
+        assert (a.status, a.headers["X-Arc-Durability"]) == (204, have)
+
+
+def test_a_repeated_write_is_stored_once_also_after_a_kill(arc_start, tmp_path):
+    arc = arc_start(NEVER, data=tmp_path / "d")
+    first = arc.post(LINES, "m v=1 1\nm v=2 2", {"Idempotency-Key": "one"})
+    assert (first.status, first.headers["X-Arc-Repeated"]) == (204, None)
+    for restart in (False, True):
+        if restart:
+            arc.kill()
+            arc = arc_start(NEVER, data=tmp_path / "d")
+        again = arc.post(LINES, "m v=1 1\nm v=2 2", {"x-arc-batch-id": "one"})
+        assert (again.status, again.headers["X-Arc-Repeated"]) == (204, "true")
+        assert again.headers["X-Arc-LSN"] == first.headers["X-Arc-LSN"]
+        assert arc.rows("SELECT count(*) FROM m") == [[2]]
+        assert arc.get("/api/v1/write/stats").json()["buffer_stats"]["requests_repeated"] == 1
+
+
 def test_bad_headers_of_a_write_are_refused(arc_start):
     arc = arc_start(NEVER)
     for path, body in ((LINES, b"m v=1 1"), (MSGPACK, columnar(0, 1))):
