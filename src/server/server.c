@@ -29,13 +29,18 @@ static arka_status stop(arka_server *server, arka_error *err)
         arka_workers_stop(server->queries);
     if (server->workers != NULL)
         arka_workers_stop(server->workers);
+    /* … and before that what the engine gives back: writes that wait for the log */
+    if (server->engine != NULL)
+        status = arka_engine_finish(server->engine, err);
     arka_http_free(server->http);
     arka_workers_free(server->queries);
     arka_workers_free(server->workers);
     arka_running_free(server->running);
     arka_sql_close(server->sql);
-    if (server->engine != NULL)
-        status = arka_engine_close(server->engine, err);
+    if (server->engine != NULL) {
+        arka_status closed = arka_engine_close(server->engine, err);
+        status = status != ARKA_OK ? status : closed;
+    }
     arka_route_table_free(server->routes);
     arka_rejects_fini(&server->rejects);
     arka_opening_fini(server);
