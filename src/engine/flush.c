@@ -15,7 +15,7 @@
 #include "os/failpoint.h"
 
 /* For so long a flush waits until the log has its rows; then something is wrong with the log. */
-enum { WAIT_FOR_LOG_MS = 3000, LOOK_AT_LOG_MS = 5 };
+enum { WAIT_FOR_LOG_MS = 3000, LOOK_AT_LOG_MS = 1 };
 
 static void flush_free(arka_flush *f)
 {
@@ -108,9 +108,11 @@ static arka_status begin(arka_engine *engine, arka_table *table, arka_flush **ou
  */
 static void wait_for_log(arka_engine *e, uint64_t lsn)
 {
+    if (!atomic_load(&e->log_runs) || arka_wal_durable_lsn(e->wal) >= lsn)
+        return;
     arka_mono deadline = arka_mono_after_ms(WAIT_FOR_LOG_MS);
-    while (atomic_load(&e->log_runs) && arka_wal_durable_lsn(e->wal) < lsn &&
-           !arka_wal_is_broken(e->wal) && !atomic_load(&e->closing) &&
+    arka_engine__sync_soon(e);
+    while (arka_wal_durable_lsn(e->wal) < lsn && !arka_wal_is_broken(e->wal) &&
            arka_mono_now().ns < deadline.ns) {
         struct timespec pause = {0, LOOK_AT_LOG_MS * 1000000};
         nanosleep(&pause, NULL);
