@@ -19,7 +19,7 @@
 /** Answers 415 and returns false when Content-Encoding names a coding that nobody here knows. */
 bool arka_write_coding_known(arka_request *r);
 
-enum { ARKA_STORE_BATCHES = 16 };
+enum { ARKA_STORE_BATCHES = 2 }; /* each has room for a sentence; most requests have one */
 
 typedef struct arka_store {
     arka_writes writes;
