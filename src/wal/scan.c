@@ -43,7 +43,8 @@ static bool hex8(const char *text, uint32_t *out)
     uint32_t v = 0;
     for (int i = 0; i < 8; i++) {
         int digit = arka_hex_digit(text[i]);
-        if (digit < 0)
+        if (digit < 0 ||
+            (text[i] >= 'A' && text[i] <= 'F')) /* one way to write it: all is checked */
             return false;
         v = v << 4 | (uint32_t)digit;
     }
