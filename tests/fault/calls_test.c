@@ -59,12 +59,10 @@ static void strike(const kind *k, long n)
     kit_vfs_fail(k->vfs ? n : 0, k->vfs, k->vfs_for_good);
 }
 
-static bool heal(const kind *k)
+static void heal(void)
 {
-    bool struck = k->vfs ? kit_vfs_failed() : kit_os_failed();
     kit_os_fail((kit_os_fault){0});
     kit_vfs_fail(0, 0, false);
-    return struck;
 }
 
 /* How many calls of that kind `left` says were made since strike(k, MANY). */
@@ -87,14 +85,17 @@ static void must_recover(void)
 {
     arka_error err = {0};
     arka_status status = ARKA_BUSY;
-    for (int i = 0; status != ARKA_OK && i < 20; i++) {
-        if (i > 0)
+    for (int i = 0; status != ARKA_OK && i < 200; i++) {
+        if (i > 0) {
             clock_step_mono_ms(1100);
+            usleep(10000); /* the committer mends by itself, and looks at the clock now and then */
+        }
         crash_request *q = crash_make(&run, &run.rng);
         q->durability = ARKA_DURABILITY_SYNCED;
         status = crash_send(&run, q);
     }
-    assert_int_equal(status, ARKA_OK);
+    if (status != ARKA_OK)
+        fail_msg("all is well, and it does not write: %s", run.error.msg);
     for (int i = 0; (status = crash_flush(&run, &err)) != ARKA_OK && i < 3; i++)
         err = (arka_error){0};
     ASSERT_OK(status);
@@ -232,13 +233,13 @@ enum { N_SCENARIOS = sizeof SCENARIOS / sizeof *SCENARIOS };
 
 /* ---- the sweep ---- */
 
-static void begin(const scenario *s, const kind *k)
+static void begin(const scenario *s, const kind *k, uint64_t seed)
 {
     char root[200];
     snprintf(root, sizeof root, "%s/run-%d-%d", kit_tmpdir(), (int)(s - SCENARIOS),
              (int)(k - KINDS));
     assert_int_equal(mkdir(root, 0755), 0);
-    crash_open(&run, root, kit_random(), &kit_os);
+    crash_open(&run, root, seed, &kit_os);
     run.may_fail = true;
     run.options.wal_segment_bytes = 4096;
     run.options.flush_rows = INT64_MAX; /* calls are counted: nothing of its own accord */
@@ -255,19 +256,20 @@ static void end(void)
     nftw(run.paths.root, kit_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* The n-th call fails. False: there were fewer. */
-static bool point(const scenario *s, const kind *k, long n, bool reopen)
+/* The n-th call fails. */
+static void point(const scenario *s, const kind *k, long n, bool reopen)
 {
     arka_error err = {0};
     snprintf(where, sizeof where, "%s, %s, call %ld", s->name, k->name, n);
     runs_note(where);
+    snprintf(runs_disk, sizeof runs_disk, "%s", run.paths.root); /* for ARKA_FAULT_KEEP */
     if (s->before != NULL)
         s->before();
     strike(k, n);
     s->act();
     if (run.engine != NULL)
         crash_check_live(&run); /* while it goes on failing */
-    bool struck = heal(k);
+    heal();
     if (run.engine == NULL)
         ASSERT_OK(arka_engine_open(&run.options, &run.engine, &err));
     crash_check_live(&run);
@@ -275,7 +277,6 @@ static bool point(const scenario *s, const kind *k, long n, bool reopen)
     if (reopen)
         must_reopen();
     runs_note("");
-    return struck;
 }
 
 static long count_calls(const scenario *s, const kind *k)
@@ -285,36 +286,46 @@ static long count_calls(const scenario *s, const kind *k)
     strike(k, MANY);
     s->act();
     long n = calls_made(k);
-    heal(k);
+    heal();
     must_recover();
     return n;
 }
 
-static void new_run_if_long(const scenario *s, const kind *k)
+/* seed: the case in its upper half, chance in its lower. */
+static void do_case(uint64_t seed)
 {
-    if (atomic_load(&run.n_requests) < CRASH_REQUESTS - 100)
-        return;
+    long budget = runs_count("ARKA_FAULT_POINTS", 500);
+    long of_each = budget / (N_SCENARIOS * N_KINDS) + 1;
+    size_t i = (size_t)(seed >> 32) % (N_SCENARIOS * N_KINDS);
+    const scenario *s = &SCENARIOS[i / N_KINDS];
+    const kind *k = &KINDS[i % N_KINDS];
+    states_rng rng = {seed};
+    begin(s, k, states_next(&rng));
+    long calls = count_calls(s, k);
+    for (long at = 1; budget == 0 ? at <= calls + 2 : at <= of_each && calls > 0; at++) {
+        long n = budget == 0 ? at : 1 + states_below(&rng, calls);
+        if (atomic_load(&run.n_requests) > CRASH_REQUESTS - 100) {
+            end();
+            begin(s, k, states_next(&rng));
+        }
+        point(s, k, n, at % 4 == 0 || at == of_each);
+    }
     end();
-    begin(s, k);
+}
+
+TEST(one_case)
+{
+    uint64_t seed;
+    if (runs_seed(&seed))
+        do_case(seed);
 }
 
 TEST(every_call_may_fail)
 {
-    long budget = runs_count("ARKA_FAULT_POINTS", 500), done = 0;
-    long of_each = budget / (N_SCENARIOS * N_KINDS) + 1;
-    for (int i = 0; i < N_SCENARIOS * N_KINDS; i++) {
-        const scenario *s = &SCENARIOS[i / N_KINDS];
-        const kind *k = &KINDS[i % N_KINDS];
-        begin(s, k);
-        long calls = count_calls(s, k);
-        for (long at = 1; budget == 0 ? at <= calls + 2 : at <= of_each && calls > 0;
-             at++, done++) {
-            long n = budget == 0 ? at : 1 + (long)(kit_random() % (uint64_t)calls);
-            new_run_if_long(s, k);
-            point(s, k, n, at % 4 == 0 || at == of_each);
-        }
-        end();
-    }
-    print_message("%ld failing calls\n", done);
-    assert_true(budget == 0 ? done > 1000 : done > budget / 2);
+    runs_tally t = {"calls", "one_case", 0, 0};
+    if (!runs_begin(&t))
+        return;
+    for (uint64_t i = 0; i < N_SCENARIOS * N_KINDS; i++)
+        runs_try(&t, i << 32 | (kit_random() & 0xffffffff));
+    runs_end(&t);
 }

@@ -34,10 +34,19 @@ int64_t __wrap_arka_wall_us(void)
     return __real_arka_wall_us() + atomic_load(&wall_step_us);
 }
 
-/* Deadlines are by the stepped clock, the system waits by its own. */
+/*
+ * Deadlines are by the stepped clock, the system waits by its own: in short pieces, so that a step
+ * is seen by those who wait already. They may be woken for nothing.
+ */
 bool __wrap_arka_cond_wait(arka_cond *c, arka_mutex *m, arka_mono deadline)
 {
-    int64_t step = atomic_load(&mono_step_ns);
-    deadline.ns = deadline.ns > step ? deadline.ns - step : 0;
-    return __real_arka_cond_wait(c, m, deadline);
+    enum { PIECE_NS = 5000000 };
+    int64_t piece = __real_arka_mono_now().ns + PIECE_NS;
+    bool is_last = deadline.ns - atomic_load(&mono_step_ns) <= piece;
+    if (is_last)
+        deadline.ns -= atomic_load(&mono_step_ns);
+    else
+        deadline.ns = piece;
+    deadline.ns = deadline.ns > 0 ? deadline.ns : 0;
+    return __real_arka_cond_wait(c, m, deadline) || !is_last;
 }

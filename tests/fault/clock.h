@@ -6,7 +6,7 @@
 
 /** The wall clock jumps, back when ms < 0. */
 void clock_step_wall_ms(int64_t ms);
-/** Time passes at once; ms >= 0. Who waits already waits as long as it meant to. */
+/** Time passes at once; ms >= 0. */
 void clock_step_mono_ms(int64_t ms);
 
 #endif

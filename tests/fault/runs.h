@@ -17,9 +17,12 @@
 #include "kit/copy_tree.h"
 #include "kit/kit.h"
 
-enum { RUNS_SECONDS = 120 /* of one run, sanitizers and other tests beside it included */ };
+enum {
+    RUNS_SECONDS = 120, /* of one run, sanitizers and other tests beside it included */
+    RUNS_FAILURES = 20, /* after as many no more are run */
+};
 
-static char runs_where[400], runs_disk[400];
+static char runs_where[400], runs_disk[1024];
 
 /* The number that the environment gives, or another. */
 static inline long runs_count(const char *name, long otherwise)
@@ -110,38 +113,51 @@ static inline void runs_try(runs_tally *t, uint64_t seed)
 {
     char log[256];
     snprintf(log, sizeof log, "%s/run.log", kit_tmpdir());
-    int status = runs_one(t->name, seed, log);
     t->n++;
+    int status = t->n_failed < RUNS_FAILURES ? runs_one(t->name, seed, log) : 0;
     if (status == 0)
         return;
     t->n_failed++;
     runs_show(log);
-    print_message("%s: seed 0x%llx failed (%s %d); a line of its own in tests/fault/seeds/%s.txt "
+    print_message("%s: seed 0x%llx failed (%s %d); a line in tests/fault/seeds/%s.txt "
                   "keeps it; again: ARKA_FAULT_SEED=0x%llx … %s\n",
                   t->kind, (unsigned long long)seed, WIFSIGNALED(status) ? "signal" : "exit",
                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), t->kind,
                   (unsigned long long)seed, t->name);
 }
 
-/** n runs and those that are kept. Stops after the third that fails. */
-static inline void runs_all(const char *kind, const char *name, long n)
+/** Those that are kept go first. False: this process is one of the runs. */
+static inline bool runs_begin(runs_tally *t)
 {
-    if (getenv("ARKA_FAULT_SEED") != NULL)
-        return; /* this is one of them */
-    runs_tally t = {kind, name, 0, 0};
     char path[512], line[128];
-    snprintf(path, sizeof path, ARKA_TESTS_DIR "/fault/seeds/%s.txt", kind);
+    if (getenv("ARKA_FAULT_SEED") != NULL)
+        return false;
+    snprintf(path, sizeof path, ARKA_TESTS_DIR "/fault/seeds/%s.txt", t->kind);
     FILE *kept = fopen(path, "r");
-    while (kept != NULL && t.n_failed < 3 && fgets(line, sizeof line, kept) != NULL)
+    while (kept != NULL && fgets(line, sizeof line, kept) != NULL)
         if (line[0] == '0')
-            runs_try(&t, strtoull(line, NULL, 0));
+            runs_try(t, strtoull(line, NULL, 0));
     if (kept != NULL)
         fclose(kept);
-    for (long i = 0; i < n && t.n_failed < 3; i++)
+    return true;
+}
+
+static inline void runs_end(const runs_tally *t)
+{
+    print_message("%s: %ld runs\n", t->kind, t->n);
+    if (t->n_failed > 0)
+        fail_msg("%ld of %ld runs failed", t->n_failed, t->n);
+}
+
+/** n runs by chance. */
+static inline void runs_all(const char *kind, const char *name, long n)
+{
+    runs_tally t = {kind, name, 0, 0};
+    if (!runs_begin(&t))
+        return;
+    for (long i = 0; i < n; i++)
         runs_try(&t, kit_random() & 0xffffffff);
-    print_message("%s: %ld runs\n", kind, t.n);
-    if (t.n_failed > 0)
-        fail_msg("%ld of %ld runs failed", t.n_failed, t.n);
+    runs_end(&t);
 }
 
 #endif

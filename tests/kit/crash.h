@@ -50,6 +50,7 @@ typedef struct crash_run {
     atomic_int n_requests;
     atomic_long clock; /* instants without a tape */
     states_rng rng;
+    arka_error error;              /* of the last write that failed; one writer */
     uint8_t fates[CRASH_REQUESTS]; /* crash_fate, by the last check */
     bool may_fail;                 /* calls fail on purpose: requests may be refused */
 } crash_run;
@@ -190,6 +191,8 @@ static inline arka_status crash_send(crash_run *r, crash_request *q)
     q->status = status;
     if (status != ARKA_OK && !r->may_fail)
         fail_msg("a write failed: %s", err.msg);
+    if (status != ARKA_OK)
+        r->error = err;
     assert_false(repeated);
     long now = crash_now(r);
     if (status == ARKA_OK && q->durability != ARKA_DURABILITY_MEMORY)

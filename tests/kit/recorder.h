@@ -398,7 +398,7 @@ static int rec_mkdir(const char *path, mode_t mode)
     pthread_mutex_lock(&rec_lock);
     const char *name = rec_below(path);
     int result = kit_os_mkdir(path, mode), e = errno;
-    if (name != NULL && rec_find(rec_on, name) == NULL && access(path, F_OK) == 0) {
+    if (name != NULL && *name && rec_find(rec_on, name) == NULL && access(path, F_OK) == 0) {
         rec_set(rec_on, name, -1);
         rec_add(rec_on, (rec_op){.kind = REC_MKDIR, .path = rec_need(strdup(name))});
     }
