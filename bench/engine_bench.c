@@ -1,8 +1,10 @@
 /*
- * The engine under three loads that are hard on it: single-row writes, many tables with few rows,
- * a backfill over many hours. `engine_bench [small|tables|hours]`, data in a directory that it
- * removes.
+ * The engine under loads that are hard on it: single-row writes, many tables with few rows, a
+ * backfill over many hours. `engine_bench [small|tables|hours] [n]`, data in a directory that it
+ * removes. On request only: `engine_bench steady [tables] [seconds] [age of a flush in seconds]`,
+ * tables that get a row a second each, with the log.
  */
+#include <dirent.h>
 #include <ftw.h>
 #include <malloc.h>
 #include <stdatomic.h>
@@ -200,18 +202,171 @@ static void bench_hours(int n_hours)
     bench_must(arka_engine_close(e, &err), &err);
 }
 
+/* ---- a row a second to each of many tables ---- */
+
+enum { SENDERS = 4, PER_REQUEST = 100 };
+
+typedef struct senders {
+    arka_engine *engine;
+    int n_tables, seconds;
+    char (*names)[24];
+    atomic_int next;
+    atomic_int_fast64_t worst_ns, late_ns; /* of a request; of a round, against its second */
+} senders;
+
+static void raise_to(atomic_int_fast64_t *most, int64_t ns)
+{
+    int_fast64_t seen = atomic_load(most);
+    while (ns > seen && !atomic_compare_exchange_weak(most, &seen, ns)) {
+    }
+}
+
+static void send_rows(senders *s, int first, int n, int64_t time)
+{
+    arka_error err = {0};
+    arka_put_batch batches[PER_REQUEST];
+    for (int i = 0; i < n; i++)
+        batches[i] = (arka_put_batch){.measurement = arka_slice_of(s->names[first + i]),
+                                      .batch = make_rows(time, 0, 1)};
+    arka_mono start = arka_mono_now();
+    bench_must(arka_engine_write(s->engine, ARKA_SLICE("default"), batches, (size_t)n, false, &err),
+               &err);
+    raise_to(&s->worst_ns, arka_mono_since_ns(start));
+    for (int i = 0; i < n; i++)
+        arka_batch_unref(batches[i].batch);
+}
+
+static void send_steadily(void *context)
+{
+    senders *s = context;
+    int me = atomic_fetch_add(&s->next, 1), share = s->n_tables / SENDERS;
+    arka_mono begin = arka_mono_now();
+    for (int second = 0; second < s->seconds; second++) {
+        for (int t = 0; t < share; t += PER_REQUEST)
+            send_rows(s, me * share + t, share - t < PER_REQUEST ? share - t : PER_REQUEST,
+                      T0 + second * INT64_C(1000000));
+        int64_t left = begin.ns + (second + 1) * INT64_C(1000000000) - arka_mono_now().ns;
+        if (left > 0)
+            usleep((useconds_t)(left / 1000));
+        else
+            raise_to(&s->late_ns, -left);
+    }
+}
+
+/* CPU seconds of the threads of that name, from /proc. */
+static double cpu_of_threads(const char *name)
+{
+    double ticks = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *d; tasks != NULL && (d = readdir(tasks)) != NULL;) {
+        char path[320], comm[64] = "";
+        unsigned long user = 0, system = 0;
+        snprintf(path, sizeof path, "/proc/self/task/%s/stat", d->d_name);
+        FILE *f = fopen(path, "r");
+        if (f == NULL)
+            continue;
+        int n = fscanf(f, "%*d (%63[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", comm,
+                       &user, &system);
+        fclose(f);
+        if (n == 3 && strcmp(comm, name) == 0)
+            ticks += (double)(user + system);
+    }
+    if (tasks != NULL)
+        closedir(tasks);
+    return ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+static arka_status find_oldest(void *context, const arka_table_info *info, arka_error *err)
+{
+    int64_t *oldest = context;
+    (void)err;
+    *oldest = info->hot_age_ms > *oldest ? info->hot_age_ms : *oldest;
+    return ARKA_OK;
+}
+
+static void report_steady(const senders *s, const arka_engine_stats *before,
+                          const arka_engine_stats *after, double seconds, double flusher_s)
+{
+    arka_wal_stats log;
+    arka_error err = {0};
+    int64_t oldest_ms = 0;
+    double minutes = seconds / 60, files = (double)(after->flush_files - before->flush_files);
+    arka_wal_get_stats(arka_engine_wal(s->engine), &log);
+    bench_must(arka_engine_each_table(s->engine, (arka_slice){0}, find_oldest, &oldest_ms, &err),
+               &err);
+    printf("steady: %lld rows into %d tables in %.0f s: %.0f files and %.0f commits a minute, "
+           "oldest row %.1f s\n",
+           (long long)(after->rows_written - before->rows_written), s->n_tables, seconds,
+           files / minutes, (double)(after->flush_groups - before->flush_groups) / minutes,
+           (double)oldest_ms / 1e3);
+    printf("steady: flusher %.1f %% of a core, %.2f ms a file; requests of %d rows at most "
+           "%.0f ms, rounds at most %.0f ms late; log %lld MiB in %lld segments\n",
+           flusher_s / seconds * 100, files > 0 ? flusher_s * 1e3 / files : 0, PER_REQUEST,
+           (double)atomic_load(&s->worst_ns) / 1e6, (double)atomic_load(&s->late_ns) / 1e6,
+           (long long)log.n_bytes >> 20, (long long)log.n_segments);
+}
+
+static void bench_steady(int n_tables, int seconds, int age_s)
+{
+    arka_error err = {0};
+    char base[64], manifest[64], wal[64];
+    snprintf(base, sizeof base, "%s/steady/data", dir);
+    snprintf(manifest, sizeof manifest, "%s/steady/arc.db", dir);
+    snprintf(wal, sizeof wal, "%s/steady/wal", dir);
+    arka_engine_options o;
+    arka_engine_options_default(&o);
+    o.base_path = base;
+    o.manifest_path = manifest;
+    o.wal_dir = wal;
+    arka_engine_options_flush(&o);
+    o.flush_age_ms = age_s > 0 ? age_s * INT64_C(1000) : o.flush_age_ms;
+    senders s = {.n_tables = n_tables / SENDERS * SENDERS, .seconds = seconds};
+    s.names = arka_calloc((size_t)n_tables, sizeof *s.names);
+    bench_must(arka_engine_open(&o, &s.engine, &err), &err);
+    arka_mono start = arka_mono_now();
+    for (int t = 0; t < n_tables; t++) {
+        snprintf(s.names[t], sizeof s.names[t], "table_%05d", t);
+        put(s.engine, s.names[t], make_rows(T0 - 1, 0, 1));
+    }
+    printf("steady: %d tables made in %.1f s\n", n_tables, arka_mono_since_ms(start) / 1e3);
+    arka_engine_stats before, after;
+    arka_thread threads[SENDERS];
+    double flusher_s = cpu_of_threads("flusher");
+    arka_engine_get_stats(s.engine, &before);
+    start = arka_mono_now();
+    for (int i = 0; i < SENDERS; i++)
+        bench_must(arka_thread_start(&threads[i], "sender", send_steadily, &s, &err), &err);
+    for (int i = 0; i < SENDERS; i++)
+        arka_thread_join(&threads[i]);
+    double took_s = arka_mono_since_ms(start) / 1e3;
+    arka_engine_get_stats(s.engine, &after);
+    report_steady(&s, &before, &after, took_s, cpu_of_threads("flusher") - flusher_s);
+    start = arka_mono_now();
+    bench_must(arka_engine_close(s.engine, &err), &err);
+    printf("steady: close %.1f s\n", arka_mono_since_ms(start) / 1e3);
+    arka_free(s.names);
+}
+
+static int number(int argc, char **argv, int at, int otherwise)
+{
+    int n = argc > at ? (int)strtol(argv[at], NULL, 10) : 0;
+    return n > 0 ? n : otherwise;
+}
+
 int main(int argc, char **argv)
 {
     if (mkdtemp(dir) == NULL)
         return 1;
     atexit(clean_up);
     const char *only = argc > 1 ? argv[1] : "";
-    int n = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 0;
     if (only[0] == 0 || strcmp(only, "small") == 0)
         bench_small();
     if (only[0] == 0 || strcmp(only, "tables") == 0)
-        bench_tables(n > 0 ? n : 1000);
+        bench_tables(number(argc, argv, 2, 1000));
     if (only[0] == 0 || strcmp(only, "hours") == 0)
-        bench_hours(n > 0 ? n : 10000);
+        bench_hours(number(argc, argv, 2, 10000));
+    if (strcmp(only, "steady") == 0)
+        bench_steady(number(argc, argv, 2, 10000), number(argc, argv, 3, 60),
+                     number(argc, argv, 4, 0));
     return 0;
 }
