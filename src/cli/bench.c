@@ -36,6 +36,7 @@ static arka_status bench_disk(arka_bench *b, bool *ok, arka_error *err)
     arka_bench_disk_options disk = {.dir = o->dir,
                                     .file_bytes = o->file_mb << 20,
                                     .n_files = o->n_files,
+                                    .seconds = o->seconds,
                                     .n_appends = o->n_appends,
                                     .stop = b->stop};
     arka_bench_disk_result result;

@@ -57,17 +57,27 @@ static void remove_file(const disk *d, int64_t number)
     unlink(path);
 }
 
-/* Removing them is not timed. */
+static bool has_time(const disk *d, arka_mono begun)
+{
+    double limit_s = d->options->seconds;
+    return !is_stopped(d) && (limit_s <= 0 || (double)arka_mono_since_ns(begun) < limit_s * 1e9);
+}
+
+/* Only the last few stay until the end, so that a long run does not fill the disk. */
 static arka_status write_files(const disk *d, arka_bench_disk_result *out, arka_error *err)
 {
+    enum { KEPT = 8 };
     arka_status status = ARKA_OK;
     int64_t n = 0;
     arka_mono begun = arka_mono_now();
-    for (; n < d->options->n_files && status == ARKA_OK && !is_stopped(d); n++)
+    for (; n < d->options->n_files && status == ARKA_OK && has_time(d, begun); n++) {
+        if (n >= KEPT)
+            remove_file(d, n - KEPT);
         status = write_file(d, n, err);
+    }
     out->seconds = (double)arka_mono_since_ns(begun) / 1e9;
     out->n_bytes = n * d->options->file_bytes;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = n > KEPT ? n - KEPT : 0; i < n; i++)
         remove_file(d, i);
     return status;
 }

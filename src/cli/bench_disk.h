@@ -15,7 +15,8 @@ typedef struct arka_bench_disk_options {
     const char *dir;
     const arka_os *os;       /* NULL: the real one */
     int64_t file_bytes;      /* of each of n_files */
-    int64_t n_files;         /* 0: leave this out */
+    int64_t n_files;         /* at most; 0: leave this out */
+    double seconds;          /* no file is begun after that; 0: all n_files */
     int64_t n_appends;       /* of each size; 0: leave this out */
     const atomic_bool *stop; /* ends it early; may be NULL */
 } arka_bench_disk_options;

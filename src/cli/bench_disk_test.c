@@ -41,6 +41,17 @@ TEST(all_of_it_is_written_and_nothing_stays)
     assert_int_equal(n_entries(dir), 0);
 }
 
+TEST(it_ends_when_its_time_is_over)
+{
+    arka_error err = {0};
+    arka_bench_disk_options o = {
+        .dir = kit_tmpdir(), .file_bytes = 10000, .n_files = INT64_MAX, .seconds = 0.02};
+    arka_bench_disk_result r;
+    ASSERT_OK(arka_bench_disk_run(&o, &r, &err));
+    assert_true(r.seconds >= 0.02 && r.n_bytes >= 10000);
+    assert_int_equal(n_entries(kit_tmpdir()), 0);
+}
+
 /* Whatever fails is told, and the directory is left as it was found. */
 TEST(a_failing_disk_is_told)
 {
