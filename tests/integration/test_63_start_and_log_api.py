@@ -254,6 +254,18 @@ def test_a_missing_log_directory_is_made_with_its_parents(arc_start, tmp_path):
     assert not (arc.data / "wal").exists()
 
 
+def test_two_servers_do_not_share_a_log(arc_start, arc_run, tmp_path):
+    """WAL-15, F14: also where their data directories are different ones."""
+    log = tmp_path / "wal"
+    arc = arc_start({"WAL_DIR": str(log), **NEVER})
+    assert arc.post(LINES, "m v=1 1").status == 204
+    before = {p.name: p.read_bytes() for p in log.glob("segment_*")}
+    r = arc_run("serve", "--port", "0", "--data", str(tmp_path / "other"), env={"WAL_DIR": str(log)})
+    assert r.returncode == 1 and str(log) in r.stderr and str(arc.process.pid) in r.stderr, r.stderr
+    assert {p.name: p.read_bytes() for p in log.glob("segment_*")} == before
+    assert arc.post(LINES, "m v=2 2").status == 204
+
+
 def killed_with_rows(arc_start, data, n=3):
     arc = arc_start(NEVER, data=data)
     for i in range(n):
@@ -544,6 +556,30 @@ def test_a_log_that_cannot_be_written_is_told_and_heals(arc_start):
     arc.kill()
     again = arc_start(NEVER, data=arc.data)
     assert again.rows("SELECT count(*), sum(v) FROM m") == [[6, 15]]
+
+
+def test_a_log_that_is_full_lets_segments_go(arc_start, tmp_path):
+    """WAL-12: it stays within its size, what was acknowledged stays, and writes go on by themselves."""
+    (tmp_path / "arc.toml").write_text("[wal]\nmax_size_mb = 1\nmax_total_mb = 2\n")
+    arc = arc_start(NEVER, ["--config", str(tmp_path / "arc.toml")], tmp_path / "d")
+    n_rows, refused, largest = 0, 0, 0
+    deadline = time.monotonic() + 120
+    while n_rows < 300_000:
+        assert time.monotonic() < deadline, arc.get("/ready")
+        a = arc.post(MSGPACK, columnar(n_rows, 5000))
+        assert a.status in (204, 503), a
+        n_rows += 5000 * (a.status == 204)
+        refused += a.status == 503
+        s = arc.get("/api/v1/wal/stats").json()
+        largest = max(largest, s["size_mb"])
+        assert s["size_mb"] == pytest.approx(sum(p.stat().st_size for p in (arc.data / "wal").glob("seg*")) / 2**20, abs=2)
+    s = arc.get("/api/v1/wal/stats").json()
+    assert s["total_rotations"] >= 5 and s["total_removed"] >= 3
+    assert largest < 4
+    assert arc.rows("SELECT count(*), count(DISTINCT id) FROM big") == [[n_rows, n_rows]]
+    arc.kill()
+    again = arc_start(NEVER, data=tmp_path / "d")
+    assert again.rows("SELECT count(*), count(DISTINCT id) FROM big") == [[n_rows, n_rows]]
 
 
 # ---- headers of writes ----
