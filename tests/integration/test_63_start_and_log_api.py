@@ -19,8 +19,10 @@ import pytest
 T = 1767607200
 LINES = "/api/v1/write/line-protocol?precision=s"
 MSGPACK = "/api/v1/write/msgpack"
-NEEDS_DATA = [("GET", "/api/v1/databases"), ("POST", "/api/v1/query"), ("POST", LINES), ("POST", MSGPACK),
-              ("GET", "/api/v1/wal/status"), ("GET", "/api/v1/write/stats"), ("POST", "/api/v1/write/flush")]
+ROUTES = [(method, re.sub(r"{\w+}", "x", path), runs == "HERE", shape) for methods, path, runs, shape in re.findall(
+    r'^X\(([A-Z_ |]+), "([^"]+)", \w+, (\w+), (\w+),',
+    (pathlib.Path(__file__).resolve().parents[2] / "src" / "server" / "routes.def").read_text(), re.M)
+    for method in re.findall(r"ARKA_(\w+)", methods)]
 NEVER = {"BUFFER_AGE_SECONDS": "3600", "BUFFER_SIZE": "1000000000"}  # rows stay in memory unless they are flushed
 
 
@@ -45,7 +47,8 @@ def write_big(arc, mib):
 
 
 def is_time(text):
-    return abs((datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(text)).total_seconds()) < 3600
+    age = datetime.datetime.now(datetime.timezone.utc) - datetime.datetime.fromisoformat(text)
+    return abs(age.total_seconds()) < 3600
 
 
 # ---- starting ----
@@ -67,14 +70,16 @@ def test_it_answers_while_the_data_is_not_open(arc_start, tmp_path):
     assert body.pop("timestamp").endswith("Z")
     assert body == {"status": "not_ready", "message": "opening the data", "progress": 0,
                     "checks": {"database": False, "api_server": True, "recovery": False, "log": True, "disk": True}}
-    for method, path in NEEDS_DATA:
+    assert len(ROUTES) > 50
+    for method, path, here, shape in ROUTES:
         a = arc.request(method, path, b"{}" if method == "POST" else None)
-        assert a.status == 503 and a.headers["Retry-After"] == "1", (path, a)
-        assert a.json()["code"] == "starting" and a.json()["success"] is False
+        if here:
+            assert a.status == (503 if path == "/ready" else 204 if path == "/ping" else 200), (path, a)
+            continue
+        assert a.status == 503 and a.headers["Retry-After"] == "1", (method, path, a)
+        assert a.json()["code"] == ("unavailable" if shape == "INFLUX2" else "starting") and a.json()["success"] is False
         assert a.json()["error"] == "the server is starting: opening the data"
-    v2 = arc.post("/api/v2/write?bucket=b", "m v=1")
-    assert (v2.status, v2.json()["code"], v2.headers["X-Influxdb-Version"]) == (503, "unavailable", "1.8.10")
-    assert arc.get("/ping").status == 204 and arc.get("/").status == 200
+        assert (a.headers["X-Influxdb-Version"] == "1.8.10") == shape.startswith("INFLUX"), path
     assert arc.get("/nope").status == 404
     assert arc.request("PUT", "/api/v1/databases", b"x").status == 405
     assert arc.request("OPTIONS", "/api/v1/query").status == 204
@@ -150,7 +155,7 @@ def test_progress_of_a_long_replay(arc_start, tmp_path):
     """REC-8: told while it goes on, 503 turns into 200 once, and every row is there."""
     data = tmp_path / "long"
     arc = arc_start(NEVER, data=data)
-    n_rows = write_big(arc, 120)
+    n_rows = write_big(arc, 60)
     arc.kill()
     again = arc_start(NEVER, data=data, wait=False)
     seen = []
@@ -165,7 +170,7 @@ def test_progress_of_a_long_replay(arc_start, tmp_path):
     for w in replaying:
         found = re.fullmatch(r"replaying the log: (\d+) % \((\d+) of (\d+) MiB\)", w["message"])
         percent, done, total = map(int, found.groups())
-        assert abs(percent - 100 * w["progress"]) <= 1.1 and done <= total and total > 50
+        assert abs(percent - 100 * w["progress"]) <= 1.1 and done <= total and total > 20
     assert again.rows("SELECT count(*), count(DISTINCT id), sum(id) FROM big") == [
         [n_rows, n_rows, n_rows * (n_rows - 1) // 2]]
     (one,) = again.get("/api/v1/wal/recovery/history").json()["recoveries"]
@@ -572,7 +577,6 @@ def test_a_log_that_is_full_lets_segments_go(arc_start, tmp_path):
         refused += a.status == 503
         s = arc.get("/api/v1/wal/stats").json()
         largest = max(largest, s["size_mb"])
-        assert s["size_mb"] == pytest.approx(sum(p.stat().st_size for p in (arc.data / "wal").glob("seg*")) / 2**20, abs=2)
     s = arc.get("/api/v1/wal/stats").json()
     assert s["total_rotations"] >= 5 and s["total_removed"] >= 3
     assert largest < 4
