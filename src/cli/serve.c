@@ -245,12 +245,18 @@ static int serve(const arka_settings *settings, const arka_log *log)
 /*
  * glibc gives blocks above 128 KiB back to the system with every free, and trims its heaps as
  * eagerly: a request of many columns then spends more on page faults than on its lines
- * (lineproto_bench, the body where every line is its own series: 303 MB/s, and 531 with these).
+ * (lineproto_bench, the body where every line is its own series: 303 MB/s, and 531 with these). How
+ * much it may keep instead follows from memory.limit; each arena keeps for itself, so where that is
+ * little there are few.
  */
-static void keep_memory(void)
+static void keep_memory(int64_t limit)
 {
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, 128 << 20);
+    enum { MIB = 1 << 20, FEW_ARENAS = 4 };
+    int64_t block = limit / 512, rest = limit / 128;
+    mallopt(M_MMAP_THRESHOLD, block < 32 * MIB ? (int)block : 32 * MIB);
+    mallopt(M_TRIM_THRESHOLD, rest < 128 * MIB ? (int)rest : 128 * MIB);
+    if (limit < 1024 * (int64_t)MIB)
+        mallopt(M_ARENA_MAX, FEW_ARENAS);
 }
 
 int arka_serve_main(int argc, char **argv)
@@ -259,7 +265,6 @@ int arka_serve_main(int argc, char **argv)
     arka_settings settings;
     int code = ARKA_EXIT_OK;
     uint64_t seed;
-    keep_memory();
     arka_random_bytes(&seed, sizeof seed);
     arka_hash_set_seed(seed);
     if (arka_settings_init(&settings, &err) != ARKA_OK)
@@ -268,6 +273,7 @@ int arka_serve_main(int argc, char **argv)
         code = load_settings(argc, argv, &settings, &err);
     if (code == ARKA_EXIT_OK) {
         arka_log log = make_log(&settings);
+        keep_memory(settings.memory_limit);
         raise_descriptor_limit();
         code = serve(&settings, &log);
     } else {

@@ -266,6 +266,18 @@ void arka_process_usage_get(arka_process_usage *out)
     out->n_fds = count_fds();
 }
 
+int64_t arka_process_anonymous(void)
+{
+    char *text;
+    int64_t resident = -1, shared = -1;
+    arka_slice line = read_proc("", "statm", &text); /* size resident shared …, in pages */
+    next_part(&line, ' ');
+    arka_slice a = next_part(&line, ' '), b = next_part(&line, ' ');
+    bool known = arka_parse_i64(a.data, a.len, &resident) && arka_parse_i64(b.data, b.len, &shared);
+    arka_free(text);
+    return known && resident >= shared ? (resident - shared) * sysconf(_SC_PAGESIZE) : -1;
+}
+
 int64_t arka_disk_free(const char *path)
 {
     struct statvfs fs;

@@ -48,6 +48,8 @@ typedef struct arka_process_usage {
 
 /** What cannot be read is -1. Costs some tens of microseconds, more with many descriptors. */
 void arka_process_usage_get(arka_process_usage *out);
+/** `anonymous` alone, in some microseconds (/proc/self/statm). */
+int64_t arka_process_anonymous(void);
 /** From the text of /proc/self/status; n_fds stays as it is. */
 void arka_process_parse_status(arka_slice text, arka_process_usage *out);
 

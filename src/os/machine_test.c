@@ -162,6 +162,11 @@ TEST(this_machine_and_this_process)
     assert_true(limit.physical > 1 << 20 && limit.bytes > 1 << 20 && limit.bytes <= limit.physical);
     arka_process_usage_get(&u);
     assert_true(u.rss > 1 << 16 && u.rss <= u.peak_rss && u.anonymous <= u.rss);
+    int64_t more = 32 << 20, anonymous = arka_process_anonymous();
+    char *memory = arka_malloc((size_t)more);
+    memset(memory, 1, (size_t)more);
+    assert_true(arka_process_anonymous() >= anonymous + more - (1 << 20));
+    arka_free(memory);
     assert_int_equal(u.n_threads, 1);
     int fds[2];
     int64_t before = u.n_fds;

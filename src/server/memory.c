@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "os/thread.h"
+
 #define MIB (INT64_C(1) << 20)
 
 /* Of `memory.limit`, unless it is set: the rest is for the page cache and what else runs there. */
@@ -12,7 +14,7 @@ enum { HOT = 40, QUERIES = 40, BODIES = 10, WORK = 10 };
 enum {
     MIN_TOTAL_MIB = 128,
     RESERVE_PERCENT = 10,
-    MIN_RESERVE_MIB = 32,
+    MIN_RESERVE_MIB = 64, /* what DuckDB does not count is not less where little is allowed */
     MIN_HOT_MIB = 16,
     MIN_QUERIES_MIB = 16,
     MIN_BODIES_MIB = 4,
@@ -20,6 +22,10 @@ enum {
     /* More hot memory makes recovery longer, and nothing faster. */
     MAX_HOT_MIB = 4096,
     MAX_BODIES_MIB = 1024,
+    /* With less, DuckDB spends it on what each of them needs, and queries fail that would wait. */
+    A_THREAD_MIB = 32,
+    A_QUERY_MIB = 16,
+    MIN_SLOTS = 2,
 };
 
 static int64_t max64(int64_t a, int64_t b)
@@ -141,6 +147,16 @@ static void lower(arka_settings *s, arka_setting which, int64_t *value, int64_t 
         *value = min64(*value, most);
 }
 
+/* Fewer threads and queries at once where they would not have enough each. */
+static void thin_out(arka_settings *s, int64_t queries)
+{
+    int64_t threads = max64(queries / (A_THREAD_MIB * MIB), 1);
+    lower(s, ARKA_SETTING_query_slots, &s->query_slots,
+          max64(queries / (A_QUERY_MIB * MIB), MIN_SLOTS));
+    if (s->source[ARKA_SETTING_duckdb_threads] == ARKA_FROM_DEFAULT)
+        s->duckdb_threads = min64(threads, arka_n_processors());
+}
+
 arka_status arka_memory_settle(arka_settings *settings, const arka_memory_limit *machine,
                                arka_error *err)
 {
@@ -156,6 +172,7 @@ arka_status arka_memory_settle(arka_settings *settings, const arka_memory_limit 
     settings->hot_limit_mb = plan.hot / MIB;
     settings->duckdb_memory = plan.queries;
     settings->max_body_memory_mb = plan.bodies / MIB;
+    thin_out(settings, plan.queries);
     lower(settings, ARKA_SETTING_max_request_mb, &settings->max_request_mb, plan.bodies / MIB);
     lower(settings, ARKA_SETTING_max_inflated_mb, &settings->max_inflated_mb, plan.bodies / MIB);
     return ARKA_OK;

@@ -27,8 +27,8 @@ ARKA_MUST_USE arka_status arka_memory_divide(const arka_settings *settings,
                                              arka_memory_plan *out, arka_error *err);
 /**
  * The same, and put the parts into the settings that were left open: memory.limit,
- * ingestion.hot_limit_mb, duckdb.memory_limit, server.max_body_memory_mb, and the largest sizes of
- * one request where a single one would not fit.
+ * ingestion.hot_limit_mb, duckdb.memory_limit, server.max_body_memory_mb; the largest sizes of one
+ * request where a single one would not fit; threads and queries at once as memory allows.
  */
 ARKA_MUST_USE arka_status arka_memory_settle(arka_settings *settings,
                                              const arka_memory_limit *machine, arka_error *err);

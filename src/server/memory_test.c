@@ -37,7 +37,7 @@ static arka_memory_plan divide(int64_t machine_bytes, const given *values)
     ASSERT_OK(arka_memory_divide(&s, &machine, &plan, &err));
     arka_settings_fini(&s);
     assert_int_equal(plan.hot + plan.queries + plan.bodies + plan.work + plan.reserve, plan.total);
-    assert_true(plan.reserve >= plan.total / 100 * 10 && plan.reserve >= 32 * MIB);
+    assert_true(plan.reserve >= plan.total / 100 * 10 && plan.reserve >= 64 * MIB);
     return plan;
 }
 
@@ -56,9 +56,9 @@ TEST(nothing_set_takes_three_quarters_and_shares_them)
 {
     arka_memory_plan p = divide(256 * MIB, NONE);
     assert_int_equal(p.total / MIB, 191);
-    assert_int_equal(p.hot, 63 * MIB);
-    assert_int_equal(p.queries, 63 * MIB);
-    assert_int_equal(p.bodies, 15 * MIB);
+    assert_int_equal(p.hot, 51 * MIB);
+    assert_int_equal(p.queries, 51 * MIB);
+    assert_int_equal(p.bodies, 12 * MIB);
 
     p = divide(23 * GIB, NONE); /* a small server of today */
     assert_int_equal(p.hot, 4 * GIB);
@@ -88,7 +88,7 @@ TEST(what_is_set_stays_and_the_rest_is_shared)
     assert_int_equal(p.queries, 2 * GIB);
     assert_int_equal(p.bodies, GIB);
     const given ZERO[] = {{ARKA_SETTING_hot_limit_mb, "0"}, {ARKA_N_SETTINGS, NULL}};
-    assert_int_equal(divide(256 * MIB, ZERO).hot, 63 * MIB);
+    assert_int_equal(divide(256 * MIB, ZERO).hot, 51 * MIB);
 }
 
 TEST(parts_never_add_up_to_more_than_the_limit)
@@ -136,11 +136,13 @@ TEST(settling_fills_what_was_left_open_and_may_be_done_again)
     for (int i = 0; i < 2; i++) {
         ASSERT_OK(arka_memory_settle(&s, &machine, &err));
         assert_int_equal(s.memory_limit / MIB, 191);
-        assert_int_equal(s.hot_limit_mb, 63);
-        assert_int_equal(s.duckdb_memory, 63 * MIB);
-        assert_int_equal(s.max_body_memory_mb, 15);
-        assert_int_equal(s.max_request_mb, 15);
+        assert_int_equal(s.hot_limit_mb, 51);
+        assert_int_equal(s.duckdb_memory, 51 * MIB);
+        assert_int_equal(s.max_body_memory_mb, 12);
+        assert_int_equal(s.max_request_mb, 12);
         assert_int_equal(s.max_inflated_mb, 400); /* was set */
+        assert_int_equal(s.duckdb_threads, 1);
+        assert_int_equal(s.query_slots, 3);
     }
     arka_settings_fini(&s);
 }

@@ -9,6 +9,7 @@ static arka_status start(arka_server *server, arka_error *err)
     int n = arka_n_processors();
     ARKA_TRY(arka_route_table_new(arka_routes, arka_n_routes, &server->routes, err));
     ARKA_TRY(arka_opening_init(server, err));
+    ARKA_TRY(arka_memory_keeper_start(&server->memory_keeper, s->memory_limit, err));
     ARKA_TRY(arka_running_new(&server->running, err));
     ARKA_TRY(arka_workers_new("requests", n < 2 ? 2 : n, WAITING_WRITES, &server->workers, err));
     ARKA_TRY(arka_workers_new("queries", (int)s->query_slots, (int)s->query_queue, &server->queries,
@@ -41,6 +42,7 @@ static arka_status stop(arka_server *server, arka_error *err)
         arka_status closed = arka_engine_close(server->engine, err);
         status = status != ARKA_OK ? status : closed;
     }
+    arka_memory_keeper_stop(&server->memory_keeper);
     arka_route_table_free(server->routes);
     arka_rejects_fini(&server->rejects);
     arka_opening_fini(server);

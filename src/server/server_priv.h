@@ -8,6 +8,7 @@
 #include "os/thread.h"
 #include "server/listen.h"
 #include "server/log.h"
+#include "server/memory_keeper.h"
 #include "server/opening.h"
 #include "server/rejects.h"
 #include "server/running.h"
@@ -30,12 +31,14 @@ struct arka_server {
     arka_sql *sql;
     arka_workers *workers; /* large writes, flushes, lists */
     arka_workers *queries;
+    atomic_int awaiting_rows; /* query workers that wait for a min-lsn */
     arka_running *running;
     arka_route_table *routes;
     arka_http *http;
     arka_listener *listener;
     arka_rejects rejects;
     arka_counters counters;
+    arka_memory_keeper memory_keeper;
     atomic_int_least64_t asked_at_ns, asked_cpu_ns; /* the use of processors, the last time */
     atomic_bool stopping;
 };

@@ -50,6 +50,7 @@ static arka_status open_database(arka_instance *i, const arka_sql_options *optio
         {"temp_directory", options->temp_dir ? options->temp_dir : ""},
         {"max_temp_directory_size", temp},
         {"allocator_flush_threshold", flush},
+        {"allocator_background_threads", "true"},
         {"autoload_known_extensions", "false"},
         {"autoinstall_known_extensions", "false"},
         {"allow_community_extensions", "false"},
