@@ -78,7 +78,10 @@ static arka_status open_parts(arka_engine *engine, const arka_engine_options *op
     ARKA_TRY(take_lock(engine, err));
     ARKA_TRY(arka_dir_make_parent(os, engine->manifest_path, err));
     ARKA_TRY(arka_registry_new(&engine->registry, err));
+    engine->gate.kept = arka_registry_kept(engine->registry);
     ARKA_TRY(arka_manifest_open(engine->manifest_path, &engine->manifest, err));
+    ARKA_TRY(arka_engine__open_log(engine, options->wal_dir, err));
+    ARKA_TRY(arka_engine__remake_missing(engine, err));
     ARKA_TRY(arka_engine__load(engine, err));
     ARKA_TRY(arka_engine__set_orphans_aside(engine, err));
     ARKA_TRY(arka_engine__guard_disks(engine, options->wal_dir, err));
@@ -86,7 +89,7 @@ static arka_status open_parts(arka_engine *engine, const arka_engine_options *op
     ARKA_TRY(arka_engine__database(engine, arka_slice_of(options->default_database), &first, err));
     /* The flusher makes room while the log is replayed. */
     ARKA_TRY(arka_engine__start_flusher(engine, err));
-    ARKA_TRY(arka_engine__recover(engine, options->wal_dir, err));
+    ARKA_TRY(arka_engine__recover(engine, err));
     ARKA_TRY(arka_engine__start_committer(engine, err));
     if (engine->wal != NULL)
         arka_engine__log_runs(engine);
@@ -275,6 +278,11 @@ static void count_files(arka_engine *engine, arka_engine_stats *out)
     arka_vec_fini(&tables);
 }
 
+arka_zone arka_engine_zone(const arka_engine *engine)
+{
+    return arka_gate_zone(&engine->gate);
+}
+
 void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
 {
     *out = (arka_engine_stats){
@@ -293,6 +301,7 @@ void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)
         .hot_rows = ARKA_GAUGE(engine, hot_rows),
         .hot_bytes = arka_gate_used(&engine->gate),
         .hot_limit_bytes = engine->gate.limit,
+        .kept_bytes = arka_kept_bytes(engine->gate.kept),
         .orphans = ARKA_GAUGE(engine, orphans),
         .epoch = engine->epoch,
         .visible_lsn = arka_engine_visible_lsn(engine),

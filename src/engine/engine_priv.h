@@ -109,9 +109,11 @@ void arka_engine__memory_freed(arka_engine *engine);
 void arka_engine__sync_soon(arka_engine *engine);
 
 /* recover.c */
-/** Open the log (NULL: none), replay what is in no file yet, number on behind it. */
-ARKA_MUST_USE arka_status arka_engine__recover(arka_engine *engine, const char *wal_dir,
-                                               arka_error *err);
+/** Nothing is read yet. NULL: there is no log. */
+ARKA_MUST_USE arka_status arka_engine__open_log(arka_engine *engine, const char *wal_dir,
+                                                arka_error *err);
+/** Replay what is in no file yet, number on behind it. */
+ARKA_MUST_USE arka_status arka_engine__recover(arka_engine *engine, arka_error *err);
 /** Close the log and note where the numbers ended: the next start goes on there. */
 arka_status arka_engine__end_log(arka_engine *engine, arka_error *err);
 
@@ -132,6 +134,13 @@ ARKA_MUST_USE arka_status arka_engine__admit(arka_engine *engine, arka_database 
 ARKA_MUST_USE arka_status arka_engine__find_table(arka_engine *engine, arka_slice database,
                                                   arka_slice table, arka_table **out,
                                                   arka_error *err);
+
+/* remake.c */
+/**
+ * Before the manifest is loaded: flushes whose files are missing, while the log has their rows, are
+ * taken back. The log is open and was not recovered.
+ */
+ARKA_MUST_USE arka_status arka_engine__remake_missing(arka_engine *engine, arka_error *err);
 
 /* orphans.c */
 /** Files in the tables' directories that no table has go to {base}/.orphans; missing ones are told.

@@ -76,7 +76,10 @@ static arka_status claim_rows(arka_flush *f, arka_error *err)
     arka_table_gauges g;
     arka_table_get_gauges(f->table, &g);
     int64_t max_bytes = arka_due_hot_bytes(&g, f->engine->options.flush_bytes);
-    return arka_table_begin_flush(f->table, max_bytes, &f->snapshot, err);
+    ARKA_TRY(arka_table_begin_flush(f->table, max_bytes, &f->snapshot, err));
+    arka_table_get_gauges(f->table, &g); /* the oldest rows are ours now */
+    f->lsn_first = g.hot_lsn;
+    return ARKA_OK;
 }
 
 /* *out is NULL when there is nothing to flush. */
@@ -130,6 +133,7 @@ static bool is_committed(arka_flush *f)
 static arka_manifest_flush to_commit(const arka_flush *f)
 {
     return (arka_manifest_flush){.table_id = arka_table_id(f->table),
+                                 .lsn_first = f->lsn_first,
                                  .flushed_lsn = f->snapshot->lsn,
                                  .files = f->entries.items,
                                  .n_files = f->entries.n};

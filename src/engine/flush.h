@@ -18,6 +18,7 @@ struct arka_flush {
     arka_status status; /* the first failure; `why` has its sentence */
     arka_error why;
     arka_snapshot *snapshot; /* what is flushed */
+    uint64_t lsn_first;      /* of it */
     arka_spans spans;        /* its rows in order of time */
     arka_batch **batches;
     int16_t *columns; /* n_batches × n_fields: see arka_parquet_write */

@@ -134,9 +134,11 @@ static void pass_on_event(void *context, int level, const char *name, const char
     arka_engine__event(context, level, name, "%s", text);
 }
 
-static arka_status open_log(arka_engine *e, const char *wal_dir, arka_error *err)
+arka_status arka_engine__open_log(arka_engine *e, const char *wal_dir, arka_error *err)
 {
     arka_wal_options o;
+    if (wal_dir == NULL)
+        return ARKA_OK;
     arka_wal_options_default(&o);
     o.dir = wal_dir;
     o.os = e->options.os;
@@ -220,16 +222,14 @@ static arka_status choose_numbers(arka_engine *e, const arka_wal_recovered *foun
     return arka_manifest_set_number(e->manifest, "epoch", e->epoch, err);
 }
 
-arka_status arka_engine__recover(arka_engine *engine, const char *wal_dir, arka_error *err)
+arka_status arka_engine__recover(arka_engine *engine, arka_error *err)
 {
     arka_wal_recovered found = {0};
     uint64_t next;
     ARKA_TRY(arka_requests_new(engine->options.request_window_ms, &engine->requests, err));
     ARKA_TRY(arka_requests_load(engine->requests, engine->manifest, arka_wall_us(), err));
-    if (wal_dir != NULL) {
-        ARKA_TRY(open_log(engine, wal_dir, err));
+    if (engine->wal != NULL)
         ARKA_TRY(replay_log(engine, &found, err));
-    }
     ARKA_TRY(choose_numbers(engine, &found, &next, err));
     arka_mutex_lock(&engine->publish);
     engine->assigned = next - 1;

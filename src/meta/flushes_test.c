@@ -104,8 +104,8 @@ TEST(many_tables_go_in_one_commit_or_none)
     arka_manifest *m = with_tables("many.db", tables, N_TABLES);
     for (int i = 0; i < N_TABLES; i++) {
         snprintf(paths[i], sizeof paths[i], "d/t%d/x.parquet", i);
-        files[i] = (arka_manifest_file){arka_slice_of(paths[i]), 10, 100, 1, 2, 7, 1};
-        flushes[i] = (arka_manifest_flush){tables[i], (uint64_t)i + 1, &files[i], 1};
+        files[i] = (arka_manifest_file){arka_slice_of(paths[i]), 10, 100, 1, 2, 7, 1, 0, 0};
+        flushes[i] = (arka_manifest_flush){tables[i], 1, (uint64_t)i + 1, &files[i], 1};
     }
     told before = tell(m);
 
@@ -117,7 +117,7 @@ TEST(many_tables_go_in_one_commit_or_none)
     ASSERT_FAILS(arka_manifest_commit_flushes(m, flushes, N_TABLES, &err), ARKA_INTERNAL,
                  "a flush of table 4711, which is not there");
     flushes[N_TABLES - 1] =
-        (arka_manifest_flush){last, (uint64_t)INT64_MAX + 1, &files[N_TABLES - 1], 1};
+        (arka_manifest_flush){last, 1, (uint64_t)INT64_MAX + 1, &files[N_TABLES - 1], 1};
     ASSERT_FAILS(arka_manifest_commit_flushes(m, flushes, N_TABLES, &err), ARKA_LIMIT,
                  "LSN 9223372036854775808 is above what the manifest holds");
     assert_tells(m, before.text.data);
@@ -150,8 +150,8 @@ TEST(a_flushed_lsn_never_goes_down)
     for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
         char path[32];
         snprintf(path, sizeof path, "f%zu", i);
-        arka_manifest_file file = {arka_slice_of(path), 1, 1, 1, 1, 1, 1};
-        arka_manifest_flush flush = {table, STEPS[i].given, &file, i % 2};
+        arka_manifest_file file = {arka_slice_of(path), 1, 1, 1, 1, 1, 1, 0, 0};
+        arka_manifest_flush flush = {table, STEPS[i].given, STEPS[i].given, &file, i % 2};
         ASSERT_OK(arka_manifest_commit_flushes(m, &flush, 1, &err));
         told seen = tell(m);
         assert_non_null(strstr(seen.text.data, STEPS[i].expected));
@@ -181,8 +181,9 @@ TEST(a_failing_disk_lets_all_tables_of_a_commit_in_or_none)
                 arka_manifest_flush flushes[3];
                 for (int i = 0; i < 3; i++) {
                     snprintf(paths[i], sizeof paths[i], "p%d-%llu", i, (unsigned long long)lsn);
-                    files[i] = (arka_manifest_file){arka_slice_of(paths[i]), 1, 1, 1, 1, 1, 1};
-                    flushes[i] = (arka_manifest_flush){tables[i], lsn, &files[i], 1};
+                    files[i] =
+                        (arka_manifest_file){arka_slice_of(paths[i]), 1, 1, 1, 1, 1, 1, 0, 0};
+                    flushes[i] = (arka_manifest_flush){tables[i], lsn, lsn, &files[i], 1};
                 }
                 told before = tell(m);
                 kit_vfs_fail(n, CALLS[c], for_good);

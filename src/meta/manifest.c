@@ -38,7 +38,9 @@ static arka_status read_file(const arka_manifest_reader *r, sqlite3_stmt *s, ark
                                .time_min = sqlite3_column_int64(s, 4),
                                .time_max = sqlite3_column_int64(s, 5),
                                .schema_version = sqlite3_column_int(s, 6),
-                               .created_us = sqlite3_column_int64(s, 7)};
+                               .created_us = sqlite3_column_int64(s, 7),
+                               .lsn_first = (uint64_t)sqlite3_column_int64(s, 8),
+                               .lsn_last = (uint64_t)sqlite3_column_int64(s, 9)};
     return r->file(r->context, sqlite3_column_int64(s, 0), &file, err);
 }
 
@@ -182,12 +184,11 @@ arka_status arka_manifest_add_fields(arka_manifest *m, int64_t table_id,
     return status;
 }
 
-static arka_status add_files(arka_manifest *m, int64_t table_id, const arka_manifest_file *files,
-                             size_t n_files, arka_error *err)
+static arka_status add_files(arka_manifest *m, const arka_manifest_flush *flush, arka_error *err)
 {
-    for (size_t i = 0; i < n_files; i++) {
-        const arka_manifest_file *f = &files[i];
-        arka_manifest__bind_i64(m, S_ADD_FILE, 1, table_id);
+    for (size_t i = 0; i < flush->n_files; i++) {
+        const arka_manifest_file *f = &flush->files[i];
+        arka_manifest__bind_i64(m, S_ADD_FILE, 1, flush->table_id);
         arka_manifest__bind_text(m, S_ADD_FILE, 2, f->path);
         arka_manifest__bind_i64(m, S_ADD_FILE, 3, f->n_rows);
         arka_manifest__bind_i64(m, S_ADD_FILE, 4, f->n_bytes);
@@ -195,6 +196,8 @@ static arka_status add_files(arka_manifest *m, int64_t table_id, const arka_mani
         arka_manifest__bind_i64(m, S_ADD_FILE, 6, f->time_max);
         arka_manifest__bind_i64(m, S_ADD_FILE, 7, f->schema_version);
         arka_manifest__bind_i64(m, S_ADD_FILE, 8, f->created_us);
+        arka_manifest__bind_i64(m, S_ADD_FILE, 9, (int64_t)flush->lsn_first);
+        arka_manifest__bind_i64(m, S_ADD_FILE, 10, (int64_t)flush->flushed_lsn);
         ARKA_TRY(arka_manifest__do(m, S_ADD_FILE, "adding a file", err));
     }
     return ARKA_OK;
@@ -213,7 +216,7 @@ static arka_status check_lsn(const arka_manifest_flush *flush, arka_error *err)
 static arka_status add_flush(arka_manifest *m, const arka_manifest_flush *flush, arka_error *err)
 {
     ARKA_TRY(check_lsn(flush, err));
-    ARKA_TRY(add_files(m, flush->table_id, flush->files, flush->n_files, err));
+    ARKA_TRY(add_files(m, flush, err));
     arka_manifest__bind_i64(m, S_SET_FLUSHED, 1, flush->table_id);
     arka_manifest__bind_i64(m, S_SET_FLUSHED, 2, (int64_t)flush->flushed_lsn);
     ARKA_TRY(arka_manifest__do(m, S_SET_FLUSHED, "noting how far a table is flushed", err));
@@ -222,6 +225,28 @@ static arka_status add_flush(arka_manifest *m, const arka_manifest_flush *flush,
                          "manifest %s: a flush of table %lld, which is not there", m->path,
                          (long long)flush->table_id);
     return ARKA_OK;
+}
+
+static arka_status undo_flushes(arka_manifest *m, int64_t table_id, uint64_t lsn_first,
+                                arka_error *err)
+{
+    arka_manifest__bind_i64(m, S_DROP_FLUSHES, 1, table_id);
+    arka_manifest__bind_i64(m, S_DROP_FLUSHES, 2, (int64_t)lsn_first);
+    ARKA_TRY(arka_manifest__do(m, S_DROP_FLUSHES, "forgetting files", err));
+    arka_manifest__bind_i64(m, S_LOWER_FLUSHED, 1, table_id);
+    arka_manifest__bind_i64(m, S_LOWER_FLUSHED, 2, (int64_t)lsn_first - 1);
+    return arka_manifest__do(m, S_LOWER_FLUSHED, "noting how far a table is flushed", err);
+}
+
+arka_status arka_manifest_undo_flushes(arka_manifest *m, int64_t table_id, uint64_t lsn_first,
+                                       arka_error *err)
+{
+    arka_mutex_lock(&m->lock);
+    arka_status status = arka_manifest__begin(m, err);
+    if (status == ARKA_OK)
+        status = arka_manifest__finish(m, undo_flushes(m, table_id, lsn_first, err), err);
+    arka_mutex_unlock(&m->lock);
+    return status;
 }
 
 arka_status arka_manifest_commit_flushes(arka_manifest *m, const arka_manifest_flush *flushes,

@@ -33,6 +33,9 @@ typedef struct arka_manifest_file {
     arka_slice path; /* relative to the engine's base path */
     int64_t n_rows, n_bytes, time_min, time_max, created_us;
     int32_t schema_version;
+    /* out: of the flush that it came with, whose other files have rows of this range too; 0: not
+     * known */
+    uint64_t lsn_first, lsn_last;
 } arka_manifest_file;
 
 enum { ARKA_UUID_TEXT = 36 };
@@ -79,6 +82,7 @@ ARKA_MUST_USE arka_status arka_manifest_add_fields(arka_manifest *manifest, int6
 /** What one flush brings for one table. */
 typedef struct arka_manifest_flush {
     int64_t table_id;
+    uint64_t lsn_first;   /* of its rows */
     uint64_t flushed_lsn; /* the table's, from now on; one below what it has changes nothing. Above
                            * INT64_MAX: ARKA_LIMIT */
     const arka_manifest_file *files;
@@ -96,6 +100,12 @@ ARKA_MUST_USE arka_status arka_manifest_add_known_table(
 ARKA_MUST_USE arka_status arka_manifest_commit_flushes(arka_manifest *manifest,
                                                        const arka_manifest_flush *flushes, size_t n,
                                                        arka_error *err);
+/**
+ * The table's flushes with rows from that LSN on never were: their files go, and its flushed_lsn is
+ * below it. For the start, when files are missing that the log can make again.
+ */
+ARKA_MUST_USE arka_status arka_manifest_undo_flushes(arka_manifest *manifest, int64_t table_id,
+                                                     uint64_t lsn_first, arka_error *err);
 /** Is the file in? For the one who does not know whether a commit that failed took place. */
 ARKA_MUST_USE arka_status arka_manifest_has_file(arka_manifest *manifest, arka_slice path,
                                                  bool *out, arka_error *err);

@@ -10,7 +10,8 @@ typedef struct seen {
     int32_t last_version;
     int last_type;
     int64_t rows;
-    uint64_t flushed_lsn; /* of the last table */
+    uint64_t lsn_first, lsn_last; /* of the last file */
+    uint64_t flushed_lsn;         /* of the last table */
     char uuids[3][ARKA_UUID_TEXT + 1];
 } seen;
 
@@ -65,6 +66,8 @@ static arka_status on_file(void *context, int64_t table_id, const arka_manifest_
     seen *s = context;
     s->files++;
     s->rows += f->n_rows;
+    s->lsn_first = f->lsn_first;
+    s->lsn_last = f->lsn_last;
     return ARKA_OK;
 }
 
@@ -87,7 +90,11 @@ static seen read_all(arka_manifest *m)
 static arka_status add_files(arka_manifest *m, int64_t table, uint64_t lsn,
                              const arka_manifest_file *files, size_t n, arka_error *err)
 {
-    arka_manifest_flush flush = {table, lsn, files, n};
+    arka_manifest_flush flush = {.table_id = table,
+                                 .lsn_first = lsn - lsn / 3,
+                                 .flushed_lsn = lsn,
+                                 .files = files,
+                                 .n_files = n};
     return arka_manifest_commit_flushes(m, &flush, 1, err);
 }
 
@@ -104,8 +111,8 @@ TEST(what_was_committed_is_read_after_reopening)
     ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("cpu"), 6, fields, 2, &table, uuid, &err));
     arka_manifest_field changed = {2, 2, 3, false, ARKA_SLICE("v")};
     ASSERT_OK(arka_manifest_add_fields(m, table, &changed, 1, &err));
-    arka_manifest_file files[] = {{ARKA_SLICE("p1"), 10, 100, 1, 2, 7, 1},
-                                  {ARKA_SLICE("p2"), 20, 200, 3, 4, 7, 2}};
+    arka_manifest_file files[] = {{ARKA_SLICE("p1"), 10, 100, 1, 2, 7, 1, 0, 0},
+                                  {ARKA_SLICE("p2"), 20, 200, 3, 4, 7, 2, 0, 0}};
     ASSERT_OK(add_files(m, table, 30, files, 2, &err));
     arka_manifest_close(m);
 
@@ -119,12 +126,48 @@ TEST(what_was_committed_is_read_after_reopening)
     assert_int_equal(s.files, 2);
     assert_int_equal(s.rows, 30);
     assert_int_equal(s.flushed_lsn, 30);
+    assert_int_equal(s.lsn_first, 20);
+    assert_int_equal(s.lsn_last, 30);
     assert_string_equal(s.uuids[0], uuid);
     bool there;
     ASSERT_OK(arka_manifest_has_file(m, ARKA_SLICE("p2"), &there, &err));
     assert_true(there);
     ASSERT_OK(arka_manifest_has_file(m, ARKA_SLICE("p3"), &there, &err));
     assert_false(there);
+    arka_manifest_close(m);
+}
+
+TEST(flushes_that_are_undone_take_their_files_with_them)
+{
+    arka_error err = {0};
+    arka_manifest *m;
+    char uuid[ARKA_UUID_TEXT + 1];
+    int64_t db, tables[2];
+    arka_manifest_field time = {0, 1, 5, false, ARKA_SLICE("time")};
+    ASSERT_OK(arka_manifest_open(path_of("undo.db"), &m, &err));
+    ASSERT_OK(arka_manifest_add_database(m, ARKA_SLICE("default"), 5, &db, &err));
+    for (int t = 0; t < 2; t++) {
+        const char *name = t ? "other" : "cpu";
+        time.id = t + 1;
+        ASSERT_OK(arka_manifest_add_table(m, db, arka_slice_of(name), 6, &time, 1, &tables[t], uuid,
+                                          &err));
+        for (uint64_t lsn = 30; lsn <= 90; lsn += 30) { /* from 20, 40 and 60 on */
+            char path[32];
+            snprintf(path, sizeof path, "%s%d", name, (int)lsn);
+            arka_manifest_file file = {
+                .path = arka_slice_of(path), .n_rows = (int64_t)lsn, .n_bytes = 1};
+            ASSERT_OK(add_files(m, tables[t], lsn, &file, 1, &err));
+        }
+    }
+    ASSERT_OK(arka_manifest_undo_flushes(m, tables[1], 40, &err));
+    seen s = read_all(m);
+    assert_int_equal(s.files, 4);
+    assert_int_equal(s.rows, 30 + 60 + 90 + 30); /* the other table's are as they were */
+    assert_int_equal(s.flushed_lsn, 39);
+    ASSERT_OK(arka_manifest_undo_flushes(m, tables[1], 1000, &err)); /* there are none */
+    s = read_all(m);
+    assert_int_equal(s.files, 4);
+    assert_int_equal(s.flushed_lsn, 39);
     arka_manifest_close(m);
 }
 
@@ -140,8 +183,8 @@ TEST(a_commit_is_whole_or_not_at_all)
                  "adding a database");
     arka_manifest_field field = {1, 1, 5, false, ARKA_SLICE("time")};
     ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("t"), 6, &field, 1, &table, uuid, &err));
-    arka_manifest_file twice[] = {{ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1},
-                                  {ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1}};
+    arka_manifest_file twice[] = {{ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1, 0, 0},
+                                  {ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1, 0, 0}};
     ASSERT_FAILS(add_files(m, table, 5, twice, 2, &err), ARKA_EXISTS, "adding a file");
     bool there;
     ASSERT_OK(arka_manifest_has_file(m, ARKA_SLICE("same"), &there, &err));
@@ -216,7 +259,7 @@ TEST(an_owner_that_is_not_there_is_our_fault)
 static bool try_change(arka_manifest *m, int64_t table, const char *path, arka_status *status)
 {
     arka_error err = {0};
-    arka_manifest_file files[] = {{arka_slice_of(path), 10, 100, 1, 2, 7, 1}};
+    arka_manifest_file files[] = {{arka_slice_of(path), 10, 100, 1, 2, 7, 1, 0, 0}};
     *status = add_files(m, table, 1, files, 1, &err);
     assert_int_equal(*status, err.code);
     kit_vfs_fail(0, 0, false);

@@ -38,6 +38,8 @@ static const char *const MIGRATIONS[] = {
     "ALTER TABLE tables ADD COLUMN uuid TEXT NOT NULL DEFAULT '';"
     "UPDATE tables SET uuid = new_uuid();"
     "ALTER TABLE tables ADD COLUMN flushed_lsn INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE files ADD COLUMN lsn_first INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE files ADD COLUMN lsn_last INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE numbers("
     "  name TEXT PRIMARY KEY,"
     "  value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
