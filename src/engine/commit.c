@@ -177,9 +177,9 @@ static void check_size(arka_committer *c)
 
 static void wake_watching(arka_committer *c)
 {
-    /* seq_cst: either the watcher sees the new `visible`, or we see the watcher */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load(&c->n_watching) == 0)
+    /* Written, not only read: a watcher that comes behind it sees the new `visible`, one that came
+     * before is seen. */
+    if (atomic_fetch_add(&c->n_watching, 0) == 0)
         return;
     arka_mutex_lock(&c->seen_lock);
     arka_cond_broadcast(&c->seen);

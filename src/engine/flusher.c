@@ -22,7 +22,8 @@ struct arka_flusher {
     arka_lag lag;
     arka_flush_item items[ARKA_TOGETHER_TABLES];
     arka_mono started, trim_at, checkpoint_at, disks_at;
-    uint64_t noted_lsn; /* what the last checkpoint said … */
+    bool trim_failed;
+    uint64_t noted_lsn; /* what there was at the last checkpoint */
     int64_t noted_flushes;
 };
 
@@ -120,7 +121,11 @@ static void trim(arka_flusher *f)
 {
     int64_t n;
     arka_error why = {0};
-    if (!is_time(&f->trim_at, TRIM_EVERY_MS) || arka_engine_trim(f->engine, &n, &why) == ARKA_OK)
+    bool hurry = f->state.force_lsn > 0 && !f->trim_failed;
+    if (!is_time(&f->trim_at, TRIM_EVERY_MS) && !hurry)
+        return;
+    f->trim_failed = arka_engine_trim(f->engine, &n, &why) != ARKA_OK;
+    if (!f->trim_failed)
         return;
     f->trim_at = arka_mono_after_ms(TRIM_AGAIN_AFTER_MS);
     arka_engine__event(f->engine, ARKA_EVENT_WARN, "trim_failed",

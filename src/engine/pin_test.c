@@ -216,6 +216,28 @@ static bool put_keyed(arka_engine *e, const char *answer)
     return repeated;
 }
 
+TEST(a_log_with_a_small_limit_fills_up_and_makes_room_again_whatever_a_segment_may_have)
+{
+    arka_error err = {0};
+    arka_engine_options o = logged("small-limit");
+    o.wal_segment_bytes = INT64_C(128) << 20;
+    o.wal_max_bytes = 100000;
+    arka_engine *e;
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    int64_t n = 0, n_refused = 0;
+    while (n < 20000) {
+        arka_status status = kit_write(e, "default", "m", kit_rows(T0, 1, 20), NULL);
+        assert_true(status == ARKA_OK || status == ARKA_BUSY);
+        n += status == ARKA_OK ? 20 : 0;
+        n_refused += status != ARKA_OK;
+        if (status != ARKA_OK)
+            usleep(1000);
+    }
+    assert_true(n_refused > 0);
+    assert_int_equal(rows_of(e, "m"), n);
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
 TEST(keys_of_requests_outlive_the_segments_that_had_them)
 {
     arka_error err = {0};

@@ -145,6 +145,9 @@ arka_status arka_engine__open_log(arka_engine *e, const char *wal_dir, arka_erro
     o.sync_mode = e->options.wal_sync_mode;
     o.codec = e->options.wal_codec;
     o.segment_bytes = e->options.wal_segment_bytes;
+    /* Only closed segments can go: the one that is written to must not be all that is allowed. */
+    if (e->options.wal_max_bytes > 0 && o.segment_bytes > e->options.wal_max_bytes / 4)
+        o.segment_bytes = e->options.wal_max_bytes / 4;
     o.segment_age_ms = e->options.wal_segment_age_ms;
     o.quarantine = e->options.wal_quarantine;
     o.on_event = pass_on_event;
