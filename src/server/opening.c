@@ -98,6 +98,8 @@ static void set_options(arka_server *server, arka_engine_options *o)
     o->default_database = s->database;
     ARKA_CHECK(arka_codec_parse(arka_slice_of(s->compression), &o->codec), "settings not finished");
     o->codec_level = (int)s->compression_level;
+    o->disk_reserve_bytes = s->disk_reserve_mb < 0 ? -1 : s->disk_reserve_mb << 20;
+    o->ballast_bytes = s->ballast_mb << 20;
     if (s->wal_enabled)
         set_log(s, o);
     set_buffer(s, o);
