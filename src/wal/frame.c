@@ -153,6 +153,8 @@ static void put_schema(arka_wal__group *group, const arka_wal__heading *heading,
     add_u64(&of_schema, ARKA_SLICE("arka:epoch"), heading->epoch);
     add_u64(&of_schema, ARKA_SLICE("arka:segment"), heading->base);
     add_u64(&of_schema, ARKA_SLICE("arka:prev_lsn"), heading->prev_lsn);
+    if (heading->lost_to > 0)
+        add_u64(&of_schema, ARKA_SLICE("arka:lost_to"), heading->lost_to);
 
     arka_arrow_field control_room[2];
     int n = control ? 2 : entry->batch->n_columns;

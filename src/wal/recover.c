@@ -4,6 +4,8 @@
 
 #include "wal/wal_priv.h"
 
+enum { MOST_TROUBLES = 100000 };
+
 /* The bases of the segments in the list. */
 static arka_status list_bases(arka_wal *wal, uint64_t **out, size_t *n, int64_t *bytes,
                               arka_error *err)
@@ -156,13 +158,31 @@ static arka_status refuse(const arka_wal *wal, const arka_wal__scanned *s, arka_
                      wal->dir, s->text);
 }
 
+/* One trouble less, and the directory is looked at again. */
+static arka_status set_aside(arka_wal *wal, arka_wal__scanned *s, arka_wal_recovered *out,
+                             arka_error *err)
+{
+    char text[512];
+    ARKA_TRY(arka_wal__set_aside(wal->os, wal->dir, s, text, err));
+    arka_wal__event(wal, ARKA_WAL__ERROR, "wal_quarantined", "%s", text);
+    out->n_quarantined++;
+    arka_wal__scanned_fini(s);
+    return arka_wal__list(wal, err);
+}
+
 static arka_status recover(arka_wal *wal, const arka_wal_reader *reader, arka_wal__scanned *s,
                            arka_wal_recovered *out, arka_error *err)
 {
     arka_wal__meter meter = {.reader = reader};
     ARKA_TRY(scan(wal, &meter, s, err));
-    if (s->corrupt >= 0)
-        return refuse(wal, s, err);
+    while (s->corrupt >= 0) {
+        /* each removes a trouble for good; more than that is a mistake of ours */
+        if (!wal->options.quarantine || out->n_quarantined > MOST_TROUBLES)
+            return refuse(wal, s, err);
+        ARKA_TRY(set_aside(wal, s, out, err));
+        meter = (arka_wal__meter){.reader = reader};
+        ARKA_TRY(scan(wal, &meter, s, err));
+    }
     ARKA_TRY(cut_tail(wal, s, out, err));
     ARKA_TRY(give_all(wal, s, reader, &meter, err));
     sum_up(s, out);

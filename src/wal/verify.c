@@ -123,8 +123,7 @@ static arka_status verify(arka_wal__cursor *c, uint64_t limit, arka_wal__meter *
     if (!f->damaged)
         return ARKA_OK;
     bool foreign = c->foreign && f->bad_at == 0;
-    if (c->misplaced)
-        f->later_durable = UINT64_MAX;
+    f->misplaced = c->misplaced;
     c->at = f->bad_at;
     ARKA_TRY(look_behind(c, meter, f, &any, err));
     if (foreign && !any)
@@ -157,14 +156,16 @@ typedef struct chain {
     int newest;    /* segment with a head, whose records count so far; -1 */
 } chain;
 
-static void stop_at(arka_wal__scanned *s, int i, int64_t at, const char *format, ...)
-    ARKA_PRINTF(4, 5);
-static void stop_at(arka_wal__scanned *s, int i, int64_t at, const char *format, ...)
+static void stop_at(arka_wal__scanned *s, arka_wal__trouble trouble, int i, int64_t at,
+                    const char *format, ...) ARKA_PRINTF(5, 6);
+static void stop_at(arka_wal__scanned *s, arka_wal__trouble trouble, int i, int64_t at,
+                    const char *format, ...)
 {
     va_list args;
     if (s->corrupt >= 0)
         return;
     s->corrupt = i;
+    s->trouble = trouble;
     s->corrupt_at = at;
     va_start(args, format);
     vsnprintf(s->text, sizeof s->text, format, args);
@@ -174,7 +175,8 @@ static void stop_at(arka_wal__scanned *s, int i, int64_t at, const char *format,
 static void stop_at_damage(arka_wal__scanned *s, int i)
 {
     const arka_wal__found *f = &s->segments.items[i];
-    stop_at(s, i, f->bad_at, "%s is damaged at byte %" PRId64 ": %s", f->name, f->bad_at, f->bad);
+    stop_at(s, ARKA_WAL__DAMAGE, i, f->bad_at, "%s is damaged at byte %" PRId64 ": %s", f->name,
+            f->bad_at, f->bad);
 }
 
 /* Segment i goes on from an LSN that the ones before it do not reach: something is missing. */
@@ -186,7 +188,7 @@ static void stop_at_gap(chain *k, int i)
             stop_at_damage(k->out, before);
             return;
         }
-    stop_at(k->out, i, 0,
+    stop_at(k->out, ARKA_WAL__GAP, i, 0,
             "%s goes on from LSN %" PRIu64 ", but the segment before it ends with LSN %" PRIu64
             ": a segment is missing",
             f->name, f->prev_lsn, k->last);
@@ -213,7 +215,7 @@ static arka_status supersede(chain *k, int i, uint64_t limit, arka_error *err)
         f->last_lsn = f->prev_lsn;
     }
     if (k->last != limit)
-        stop_at(k->out, i, 0,
+        stop_at(k->out, ARKA_WAL__CONFLICT, i, 0,
                 "%s goes on from LSN %" PRIu64 ", which is the end of no group of the segments "
                 "before it",
                 items[i].name, limit);
@@ -223,11 +225,14 @@ static arka_status supersede(chain *k, int i, uint64_t limit, arka_error *err)
 static arka_status link_segment(chain *k, int i, arka_error *err)
 {
     const arka_wal__found *f = &k->out->segments.items[i];
+    if (f->misplaced && f->bad_at == 0)
+        stop_at_damage(k->out, i);
     if (!f->headed)
         return ARKA_OK;
     if (f->prev_lsn >= f->base) {
-        stop_at(k->out, i, 0, "%s goes on from LSN %" PRIu64 ", which is not below its own",
-                f->name, f->prev_lsn);
+        stop_at(k->out, ARKA_WAL__CONFLICT, i, 0,
+                "%s goes on from LSN %" PRIu64 ", which is not below its own", f->name,
+                f->prev_lsn);
         return ARKA_OK;
     }
     if (!k->begun) {
@@ -240,8 +245,10 @@ static arka_status link_segment(chain *k, int i, arka_error *err)
     } else if (f->prev_lsn < k->last) {
         ARKA_TRY(supersede(k, i, f->prev_lsn, err));
     }
-    k->newest = i;
-    k->last = f->last_lsn;
+    if (k->out->corrupt < 0) {
+        k->newest = i;
+        k->last = f->last_lsn;
+    }
     return ARKA_OK;
 }
 
@@ -251,12 +258,15 @@ static void judge_tail(chain *k)
     arka_wal__scanned *s = k->out;
     int n = (int)s->segments.n, from = k->newest;
     uint64_t durable = 0;
+    bool misplaced = false;
     if (from < 0 || !s->segments.items[from].damaged)
         from++;
-    for (int i = from; i < n; i++)
+    for (int i = from; i < n; i++) {
+        misplaced |= s->segments.items[i].misplaced;
         if (s->segments.items[i].later_durable > durable)
             durable = s->segments.items[i].later_durable;
-    if (from < n && durable > k->last)
+    }
+    if (from < n && (misplaced || durable > k->last))
         stop_at_damage(s, from);
     else if (from < n)
         s->torn = from;

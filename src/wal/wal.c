@@ -45,9 +45,7 @@ static bool is_known(const char *name)
     return arka_wal__is_unfinished(name);
 }
 
-typedef ARKA_VEC(arka_wal__segment) segment_list;
-
-static arka_status list_one(const arka_wal *wal, const char *name, segment_list *out,
+static arka_status list_one(const char *in, const char *name, arka_wal__segments *out,
                             arka_error *err)
 {
     uint64_t base;
@@ -58,8 +56,8 @@ static arka_status list_one(const arka_wal *wal, const char *name, segment_list 
     if (!arka_wal__name_parse(name, &base) || base == 0)
         return arka_fail(err, ARKA_INPUT,
                          "%s/%s is no segment of a log, and nothing else may be in its directory",
-                         wal->dir, name);
-    ARKA_TRY(arka_wal__path(wal->dir, name, &path, err));
+                         in, name);
+    ARKA_TRY(arka_wal__path(in, name, &path, err));
     arka_status status = ARKA_OK;
     if (lstat(path, &st) != 0)
         status = arka_fail_sys(err, ARKA_IO, errno, "looking at %s", path);
@@ -78,17 +76,17 @@ static int by_base(const void *a, const void *b)
     return x->base < y->base ? -1 : x->base > y->base;
 }
 
-static arka_status list_all(const arka_wal *wal, segment_list *out, arka_error *err)
+arka_status arka_wal__list_dir(const char *in, arka_wal__segments *out, arka_error *err)
 {
-    DIR *dir = opendir(wal->dir);
+    DIR *dir = opendir(in);
     if (dir == NULL)
-        return arka_fail_sys(err, ARKA_IO, errno, "reading directory %s", wal->dir);
+        return arka_fail_sys(err, ARKA_IO, errno, "reading directory %s", in);
     arka_status status = ARKA_OK;
     struct dirent *e;
     while (status == ARKA_OK && (errno = 0, e = readdir(dir)) != NULL)
-        status = list_one(wal, e->d_name, out, err);
+        status = list_one(in, e->d_name, out, err);
     if (status == ARKA_OK && errno != 0)
-        status = arka_fail_sys(err, ARKA_IO, errno, "reading directory %s", wal->dir);
+        status = arka_fail_sys(err, ARKA_IO, errno, "reading directory %s", in);
     closedir(dir);
     if (out->n > 0)
         qsort(out->items, out->n, sizeof *out->items, by_base);
@@ -97,8 +95,8 @@ static arka_status list_all(const arka_wal *wal, segment_list *out, arka_error *
 
 arka_status arka_wal__list(arka_wal *wal, arka_error *err)
 {
-    segment_list list = {0};
-    arka_status status = list_all(wal, &list, err);
+    arka_wal__segments list = {0};
+    arka_status status = arka_wal__list_dir(wal->dir, &list, err);
     arka_mutex_lock(&wal->lock);
     wal->segments.n = 0;
     if (status == ARKA_OK && !arka_vec_reserve(&wal->segments, list.n))
@@ -140,6 +138,7 @@ static arka_status take_dir(arka_wal *wal, arka_error *err)
     arka_free(path);
     if (status != ARKA_OK)
         return status;
+    ARKA_TRY(arka_wal__remove_unfinished(wal->os, wal->dir, err));
     return arka_wal__list(wal, err);
 }
 

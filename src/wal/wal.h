@@ -85,7 +85,7 @@ typedef struct arka_wal_reader {
 
 /** What recovery found. */
 typedef struct arka_wal_recovered {
-    uint64_t last_lsn;  /* of the last record that counts; 0: none */
+    uint64_t last_lsn;  /* of the last record that counts, or known to be lost; 0: none */
     uint64_t max_lsn;   /* the highest number seen anywhere, superseded and torn records included */
     uint64_t max_epoch; /* 0: none */
     int64_t last_ts_us;

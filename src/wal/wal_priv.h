@@ -51,6 +51,7 @@ ARKA_MUST_USE arka_status arka_wal__unlink(const arka_os *os, const char *dir, c
 /** What the heads of a segment's runs say about it. */
 typedef struct arka_wal__heading {
     uint64_t base, prev_lsn, epoch;
+    uint64_t lost_to; /* 0: nothing is lost */
 } arka_wal__heading;
 
 /** The run that is being written. */
@@ -204,17 +205,25 @@ typedef struct arka_wal__found {
     bool superseded;   /* something behind safe_at was written again elsewhere */
     int64_t n_records, n_rows, last_ts_us;
     uint64_t max_lsn, max_epoch;
-    bool damaged; /* the bytes from safe_at on do not end in a whole group */
+    bool misplaced; /* a valid message where none can have been written */
+    bool damaged;   /* the bytes from safe_at on do not end in a whole group */
     int64_t bad_at;
     uint64_t later_durable; /* the highest arka:durable of a valid record behind the damage */
     char bad[320];
 } arka_wal__found;
 
+typedef enum arka_wal__trouble {
+    ARKA_WAL__DAMAGE,   /* bytes that are no message, or a message that does not belong there */
+    ARKA_WAL__GAP,      /* LSNs between a segment and the one before it are missing */
+    ARKA_WAL__CONFLICT, /* a segment that contradicts those before it */
+} arka_wal__trouble;
+
 typedef struct arka_wal__scanned {
     ARKA_VEC(arka_wal__found) segments;
-    uint64_t last_lsn; /* of the last record that counts */
+    uint64_t last_lsn; /* of the last record that counts, before what stops the reading */
     int torn;          /* index of the segment whose tail was never synced, and all after; -1 */
     int corrupt;       /* index of the segment that stops the reading; -1 */
+    arka_wal__trouble trouble;
     int64_t corrupt_at;
     char text[512]; /* what is wrong with it */
 } arka_wal__scanned;
@@ -240,13 +249,19 @@ ARKA_MUST_USE arka_status arka_wal__scan(const arka_os *os, const char *dir, con
 /* ---- repair.c ---- */
 
 #define ARKA_WAL__QUARANTINE "quarantine"
+#define ARKA_WAL__UNFINISHED ".repair"
 /** Is this the name of a file that a repair was writing? */
 bool arka_wal__is_unfinished(const char *name);
+ARKA_MUST_USE arka_status arka_wal__remove_unfinished(const arka_os *os, const char *dir,
+                                                      arka_error *err);
 
-/** Set the damage that stops the reading aside, so that the next scan gets past it. */
+/**
+ * Set what stops the reading aside, so that the next scan gets past it; *text: what was done. After
+ * a failure it can be done again.
+ */
 ARKA_MUST_USE arka_status arka_wal__set_aside(const arka_os *os, const char *dir,
-                                              const arka_wal__scanned *scanned, char *text,
-                                              size_t text_bytes, arka_error *err);
+                                              const arka_wal__scanned *scanned, char text[512],
+                                              arka_error *err);
 
 /* ---- the log ---- */
 
@@ -304,7 +319,11 @@ void arka_wal__event(arka_wal *wal, int level, const char *name, const char *for
 arka_status arka_wal__hand_on(const arka_error *why, arka_error *err);
 
 /* wal.c */
-/** Look at the directory again: wal->segments, sorted. ARKA_INPUT: a foreign file. */
+typedef ARKA_VEC(arka_wal__segment) arka_wal__segments;
+/** The segments in a directory, sorted, with their sizes. ARKA_INPUT: a foreign file. */
+ARKA_MUST_USE arka_status arka_wal__list_dir(const char *dir, arka_wal__segments *out,
+                                             arka_error *err);
+/** Look at the directory again: wal->segments. */
 ARKA_MUST_USE arka_status arka_wal__list(arka_wal *wal, arka_error *err);
 
 /* append.c */
