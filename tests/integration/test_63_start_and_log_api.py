@@ -286,7 +286,7 @@ def test_a_foreign_file_among_the_segments_is_refused(arc_start, refused_start, 
     log = killed_with_rows(arc_start, tmp_path / "d")
     before = {p.name: p.read_bytes() for p in log.iterdir() if p.name.startswith("segment")}
     (log / name).write_bytes(content)
-    refused_start(log, name)
+    refused_start(log, name, "is no segment")
     assert (log / name).read_bytes() == content
     assert {p.name: p.read_bytes() for p in log.iterdir() if p.name in before} == before
     (log / name).unlink()
@@ -302,27 +302,30 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
-def schema_message(metadata):
-    """A run's head with these facts and a checksum that is right."""
-    blank = b"0" * 16
-    schema = pyarrow.schema([("kind", pyarrow.utf8()), ("payload", pyarrow.utf8())],
-                            {**metadata, b"arka:crc": blank})
-    message = schema.serialize().to_pybytes()
-    assert message.count(blank) == 1
-    return message.replace(blank, b"%08x%08x" % (0, crc32c(message)))
+def of_version_2(segment):
+    """The first head of a segment as a later version of the format would write it, its checksum right."""
+    n = 8 + int.from_bytes(segment[4:8], "little")
+    head = segment[:n]
+    crc = next(m.start() for m in re.finditer(rb"(?=[0-9a-f]{16}\0)", head)
+               if b"%08x" % crc32c(head[:m.start() + 8] + b"0" * 8 + head[m.start() + 16:]) ==
+               head[m.start() + 8:m.start() + 16])
+    for m in re.finditer(rb"\x01\0\0\0(1)\0", head):
+        changed = head[:m.start(1)] + b"2" + head[m.end(1):]
+        if pyarrow.ipc.read_schema(pyarrow.py_buffer(changed)).metadata[b"arka:wal"] == b"2":
+            text = b"%08x" % crc32c(changed[:crc + 8] + b"0" * 8 + changed[crc + 16:])
+            return changed[:crc + 8] + text + changed[crc + 16:] + segment[n:]
+    raise AssertionError("no version found")
 
 
 def test_a_segment_of_a_newer_format_is_refused(arc_start, refused_start, tmp_path):
     log = killed_with_rows(arc_start, tmp_path / "d")
-    (name,) = [p.name for p in log.glob("segment_*")]
-    with pyarrow.OSFile(str(log / name)) as f:
-        schema = pyarrow.ipc.open_stream(f).schema
-    newer = log / "segment_00000000000000000004.arrow"
-    newer.write_bytes(schema_message({**schema.metadata, b"arka:wal": b"2", b"arka:base": b"4"}))
-    before = {p.name: p.read_bytes() for p in log.glob("segment_*")}
-    refused_start(log, newer.name, "newer")
-    assert {p.name: p.read_bytes() for p in log.glob("segment_*")} == before
-    newer.unlink()
+    (path,) = log.glob("segment_*")
+    as_it_was = path.read_bytes()
+    changed = of_version_2(as_it_was)
+    path.write_bytes(changed)
+    refused_start(log, path.name, "is of version 2 of the log's format, this program reads 1")
+    assert path.read_bytes() == changed
+    path.write_bytes(as_it_was)
     assert arc_start(data=tmp_path / "d").rows("SELECT count(*) FROM m") == [[3]]
 
 
