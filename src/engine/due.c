@@ -5,8 +5,8 @@
 enum {
     /* A table whose flush failed is left alone for so long. */
     RETRY_AFTER_MS = 1000,
-    /* What lags behind the log, but is less than this as a file, waits until it is old. */
-    LAG_FILE_BYTES = 1 << 20,
+    /* What would make a smaller file is not worth one yet. */
+    SMALL_FILE_BYTES = 1 << 20,
 };
 
 void arka_engine_options_flush(arka_engine_options *options)
@@ -54,20 +54,25 @@ static arka_due_class class_of(const arka_table_gauges *g, const arka_engine_opt
     return g->hot_lsn <= s->force_lsn ? ARKA_DUE_FORCED : ARKA_DUE_OTHER;
 }
 
-static bool lags(const arka_table_gauges *g, const arka_due_state *s)
+static bool is_worth_it(const arka_table_gauges *g)
 {
-    return g->hot_lsn <= s->lag_lsn && arka_due_file_bytes(g, g->hot_bytes) >= LAG_FILE_BYTES;
+    return arka_due_file_bytes(g, g->hot_bytes) >= SMALL_FILE_BYTES;
 }
 
 static bool is_due(const arka_due *item, const arka_engine_options *o, const arka_due_state *s)
 {
     const arka_table_gauges *g = &item->gauges;
-    if (s->zone != ARKA_ZONE_GREEN || item->class != ARKA_DUE_OTHER)
+    bool just_flushed =
+        g->last_flush.ns != 0 && ms_since(g->last_flush, s->now) < o->flush_interval_ms;
+    if (s->zone == ARKA_ZONE_RED || item->class != ARKA_DUE_OTHER)
         return true;
-    if (g->last_flush.ns != 0 && ms_since(g->last_flush, s->now) < o->flush_interval_ms)
+    /* What fills memory may be requests on their way: that makes no crumbs of the small tables. */
+    if (s->zone == ARKA_ZONE_YELLOW)
+        return !just_flushed || is_worth_it(g);
+    if (just_flushed)
         return false;
     return g->hot_rows >= o->flush_rows || ms_since(g->hot_since, s->now) >= o->flush_age_ms ||
-           lags(g, s);
+           (g->hot_lsn <= s->lag_lsn && is_worth_it(g));
 }
 
 static int by_urgency(const void *a, const void *b, void *context)

@@ -9,8 +9,8 @@
 #include "engine/gate.h"
 #include "table/table.h"
 
-/** What is flushed together: enough that two syncs and a commit weigh little, and no more than takes
- * a second or so. */
+/** What is flushed together: enough that two syncs and a commit weigh little, and no more than
+ * takes a second or so. */
 enum { ARKA_TOGETHER_TABLES = 256, ARKA_TOGETHER_BYTES = 64 << 20 /* hot */ };
 
 /** How things stand for all tables. */
@@ -40,8 +40,9 @@ int64_t arka_due_hot_bytes(const arka_table_gauges *gauges, int64_t file_bytes);
 
 /**
  * Of n tables keep those to flush now; how many. By class; within one, when memory is short, the
- * largest first, else the oldest, so that none waits for ever. In yellow and red all are kept. A
- * table whose flush has just failed waits.
+ * largest first, else the oldest, so that none waits for ever. In red all are kept, in yellow those
+ * that are not small or were not flushed within the interval. A table whose flush has just failed
+ * waits.
  */
 size_t arka_due_pick(arka_due *items, size_t n, const arka_engine_options *options,
                      const arka_due_state *state);

@@ -88,12 +88,26 @@ TEST(when_memory_is_short_the_largest_go_first_due_or_not)
     arka_engine_options o = options();
     for (int zone = ARKA_ZONE_YELLOW; zone <= ARKA_ZONE_RED; zone++) {
         arka_due_state s = {.now = NOW, .zone = (arka_zone)zone};
-        arka_due items[] = {table_with(1, 10, 9000, -1), table_with(1, 30, 1, 1),
+        arka_due items[] = {table_with(1, 10, 9000, -1), table_with(1, 30, 1, 1000),
                             table_with(1, 20, 2, -1), table_with(1, 400000, 1, -1),
                             table_with(0, 0, 0, -1)};
         size_t n = arka_due_pick(items, 5, &o, &s);
         expect_bytes(items, n, (int64_t[]){400000, 30, 20, 10}, 4);
     }
+}
+
+TEST(in_yellow_small_tables_are_flushed_once_an_interval_in_red_at_once)
+{
+    arka_engine_options o = options();
+    o.flush_bytes = 64 << 20;
+    arka_due_state s = {.now = NOW, .zone = ARKA_ZONE_YELLOW};
+    arka_due items[] = {table_with(1, 2 << 20, 1, 1), table_with(1, (2 << 20) - 2, 1, 999),
+                        table_with(1, 7, 1, 1000)};
+    size_t n = arka_due_pick(items, 3, &o, &s);
+    expect_bytes(items, n, (int64_t[]){2 << 20, 7}, 2);
+    s.zone = ARKA_ZONE_RED;
+    items[0] = table_with(1, 5, 1, 1);
+    assert_int_equal(arka_due_pick(items, 1, &o, &s), 1);
 }
 
 TEST(a_table_whose_flush_has_just_failed_waits)

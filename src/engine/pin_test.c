@@ -216,6 +216,29 @@ static bool put_keyed(arka_engine *e, const char *answer)
     return repeated;
 }
 
+/* F28, WAL-13 */
+TEST(a_row_now_and_then_beside_a_busy_table_keeps_the_log_only_until_it_is_old)
+{
+    arka_error err = {0};
+    arka_engine_options o = logged("now-and-then");
+    o.flush_bytes = 20000;
+    o.flush_age_ms = 50;
+    o.flush_interval_ms = 0;
+    arka_engine *e;
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    put(e, "slow", 1);
+    uint64_t lsn = gauges_of(e, "slow").hot_lsn, oldest = lsn;
+    for (int64_t n = 0; oldest <= lsn; n++) { /* until the segment that had it is gone */
+        arka_wal_stats s;
+        put(e, "busy", 5);
+        arka_wal_get_stats(e->wal, &s);
+        oldest = s.oldest_lsn;
+    }
+    assert_int_equal(gauges_of(e, "slow").hot_rows, 0);
+    assert_int_equal(rows_of(e, "slow"), 20);
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
 TEST(a_log_with_a_small_limit_fills_up_and_makes_room_again_whatever_a_segment_may_have)
 {
     arka_error err = {0};
