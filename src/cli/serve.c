@@ -64,6 +64,9 @@ void arka_serve_help(FILE *out)
           "  arc serve --port 9000 --data /var/lib/arc\n"
           "  STORAGE_DATABASE=metrics LOG_LEVEL=debug arc serve --config arc.toml\n"
           "\n"
+          "It listens at once. While it replays the log, requests that need the data get 503, and\n"
+          "GET /ready says how far it is; a log line 'ready' says that it takes work.\n"
+          "\n"
           "On the first signal the server takes no more connections, finishes what runs, writes\n"
           "everything to Parquet and exits with 0; a second signal ends it at once with 1.\n",
           out);
