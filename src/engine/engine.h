@@ -279,6 +279,9 @@ bool arka_engine_is_refusing(arka_engine *engine, char *out, size_t cap);
 /** How short memory for rows is; see gate.h for where they begin. */
 typedef enum arka_zone { ARKA_ZONE_GREEN, ARKA_ZONE_YELLOW, ARKA_ZONE_RED } arka_zone;
 
+/** As a write that comes now would find it. */
+arka_zone arka_engine_zone(const arka_engine *engine);
+
 /** Counters since the start, and gauges. */
 typedef struct arka_engine_stats {
     int64_t rows_written, batches_written, bytes_written; /* into the hot tier */
@@ -287,6 +290,7 @@ typedef struct arka_engine_stats {
     int64_t flush_groups;      /* commits that they came in */
     int64_t flush_small_files; /* under 1 MiB */
     int64_t hot_rows, hot_bytes, hot_limit_bytes;
+    int64_t kept_bytes; /* of rows that are hot no more and that readers still hold; beside hot */
     int64_t files, file_bytes, orphans;
     uint64_t epoch, assigned_lsn, visible_lsn; /* durable: arka_wal_durable_lsn */
     uint64_t pinned_lsn; /* the oldest row that is not in a file yet; assigned_lsn + 1: none */

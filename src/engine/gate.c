@@ -5,8 +5,14 @@ enum { YELLOW = 60, RED = 80, RED_EXIT = 75, DELAY_MS_A_PERCENT = 5 };
 void arka_gate_init(arka_gate *gate, int64_t limit_bytes)
 {
     gate->limit = limit_bytes;
+    gate->kept = NULL;
     atomic_init(&gate->used, 0);
     atomic_init(&gate->red, false);
+}
+
+static int64_t kept_bytes(const arka_gate *gate)
+{
+    return gate->kept != NULL ? arka_kept_bytes(gate->kept) : 0;
 }
 
 /* Tenths of a percent, so that the delay does not move in steps of 5 ms. */
@@ -38,17 +44,19 @@ static int64_t delay_at(const arka_gate *gate, int64_t used)
 arka_status arka_gate_take(arka_gate *gate, int64_t n_bytes, int64_t *delay_ns, arka_error *err)
 {
     /* relaxed throughout: a count, nothing is read by its leave */
-    int_fast64_t used = atomic_load_explicit(&gate->used, memory_order_relaxed);
+    int_fast64_t used = atomic_load_explicit(&gate->used, memory_order_relaxed), all;
+    int64_t kept = kept_bytes(gate);
     do {
-        bool too_much = n_bytes > gate->limit || used > gate->limit - n_bytes;
+        all = used + kept;
+        bool too_much = n_bytes > gate->limit || all > gate->limit - n_bytes;
         /* A write larger than all there is must still find a way in: when nothing else is. */
-        if (used > 0 && (too_much || is_red(gate, used)))
+        if (all > 0 && (too_much || is_red(gate, all)))
             return arka_fail(err, ARKA_BUSY,
                              "memory for unflushed rows is full: %lld of %lld MiB; try again",
-                             (long long)used >> 20, (long long)gate->limit >> 20);
+                             (long long)all >> 20, (long long)gate->limit >> 20);
     } while (!atomic_compare_exchange_weak_explicit(&gate->used, &used, used + n_bytes,
                                                     memory_order_relaxed, memory_order_relaxed));
-    *delay_ns = delay_at(gate, used);
+    *delay_ns = delay_at(gate, all);
     return ARKA_OK;
 }
 
@@ -64,7 +72,7 @@ int64_t arka_gate_used(const arka_gate *gate)
 
 arka_zone arka_gate_zone(const arka_gate *gate)
 {
-    int64_t t = tenths(gate, arka_gate_used(gate));
+    int64_t t = tenths(gate, arka_gate_used(gate) + kept_bytes(gate));
     if (t >= RED * 10 ||
         (atomic_load_explicit(&gate->red, memory_order_relaxed) && t >= RED_EXIT * 10))
         return ARKA_ZONE_RED;
@@ -73,5 +81,7 @@ arka_zone arka_gate_zone(const arka_gate *gate)
 
 int64_t arka_gate_delay_ns(const arka_gate *gate)
 {
-    return arka_gate_zone(gate) == ARKA_ZONE_RED ? 0 : delay_at(gate, arka_gate_used(gate));
+    return arka_gate_zone(gate) == ARKA_ZONE_RED
+               ? 0
+               : delay_at(gate, arka_gate_used(gate) + kept_bytes(gate));
 }

@@ -127,10 +127,11 @@ static void put_parts(const view *v, arka_buf *b)
 {
     const arka_settings *s = v->settings;
     int64_t bodies = s->max_body_memory_mb * MIB, queries = s->duckdb_memory;
-    int64_t used = v->engine.hot_bytes + v->bodies + v->sql.used;
+    int64_t rows = v->engine.hot_bytes + v->engine.kept_bytes; /* unflushed; kept by readers */
+    int64_t used = rows + v->bodies + v->sql.used;
     int64_t rest = v->process.anonymous - used;
     arka_buf_literal(b, ",\"parts\":{");
-    put_part(b, "rows", v->engine.hot_limit_bytes, v->engine.hot_bytes);
+    put_part(b, "rows", v->engine.hot_limit_bytes, rows);
     arka_buf_byte(b, ',');
     put_part(b, "queries", queries, v->sql_known ? v->sql.used : -1);
     arka_buf_byte(b, ',');

@@ -19,6 +19,7 @@ struct arka_registry {
     arka_mutex lock;    /* REGISTRY */
     arka_map databases; /* folded name → arka_database */
     arka_table_list all;
+    arka_kept *kept;
 };
 
 arka_status arka_registry_new(arka_registry **out, arka_error *err)
@@ -27,8 +28,12 @@ arka_status arka_registry_new(arka_registry **out, arka_error *err)
     if (registry == NULL)
         return arka_fail_nomem(err, "the registry", sizeof *registry);
     arka_mutex_init(&registry->lock, ARKA_LOCK_REGISTRY);
-    *out = registry;
-    return ARKA_OK;
+    arka_status status = arka_kept_new(&registry->kept, err);
+    if (status == ARKA_OK)
+        *out = registry;
+    else
+        arka_registry_free(registry);
+    return status;
 }
 
 void arka_database_free(arka_database *database)
@@ -52,8 +57,14 @@ void arka_registry_free(arka_registry *registry)
         arka_database_free(e->value);
     arka_map_fini(&registry->databases);
     arka_vec_fini(&registry->all);
+    arka_kept_unref(registry->kept);
     arka_mutex_fini(&registry->lock);
     arka_free(registry);
+}
+
+const arka_kept *arka_registry_kept(const arka_registry *registry)
+{
+    return registry->kept;
 }
 
 int64_t arka_database_id(const arka_database *database)
@@ -147,6 +158,7 @@ void arka_registry_add_table(arka_registry *registry, arka_database *database,
 {
     char key[MAX_KEY];
     arka_slice folded = fold(arka_slice_of(arka_table_name(take_table)), key);
+    arka_table_count_kept(take_table, registry->kept);
     arka_mutex_lock(&registry->lock);
     bool ok = arka_map_put(&database->tables, folded, take_table) &&
               arka_vec_push(&registry->all, take_table);

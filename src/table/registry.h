@@ -7,6 +7,7 @@
 #define ARKA_TABLE_REGISTRY_H
 
 #include "base/vec.h"
+#include "table/kept.h"
 #include "table/table.h"
 
 typedef struct arka_registry arka_registry;
@@ -16,6 +17,9 @@ ARKA_MUST_USE arka_status arka_registry_new(arka_registry **out, arka_error *err
 /** Frees its tables too. NULL is fine. */
 void arka_registry_free(arka_registry *registry);
 ARKA_CLEANUP(arka_registry, arka_registry_free)
+
+/** What readers alone still hold of all its tables. As long as the registry. */
+const arka_kept *arka_registry_kept(const arka_registry *registry);
 
 int64_t arka_database_id(const arka_database *database);
 const char *arka_database_name(const arka_database *database);

@@ -2,6 +2,23 @@
 
 #include "table/coalesce.h"
 
+arka_status arka_kept_new(arka_kept **out, arka_error *err)
+{
+    arka_kept *kept = arka_malloc(sizeof *kept);
+    if (kept == NULL)
+        return arka_fail_nomem(err, "a counter", sizeof *kept);
+    arka_ref_init(&kept->ref);
+    atomic_init(&kept->n_bytes, 0);
+    *out = kept;
+    return ARKA_OK;
+}
+
+void arka_kept_unref(arka_kept *kept)
+{
+    if (kept != NULL && arka_ref_drop(&kept->ref))
+        arka_free(kept);
+}
+
 arka_status arka_hot_slice_new(int cap, arka_hot_slice **out, arka_error *err)
 {
     size_t n_bytes = sizeof(arka_hot_slice) + (size_t)cap * sizeof(arka_hot_batch);
@@ -22,7 +39,22 @@ void arka_hot_slice_unref(arka_hot_slice *slice)
         arka_batch_unref(slice->items[i].batch);
         arka_layout_unref(slice->items[i].layout);
     }
+    if (slice->kept != NULL)
+        atomic_fetch_sub_explicit(&slice->kept->n_bytes, slice->kept_bytes, memory_order_relaxed);
+    arka_kept_unref(slice->kept);
     arka_free(slice);
+}
+
+void arka_hot_slice_let_go(arka_hot_slice *slice, arka_kept *kept, int64_t n_bytes)
+{
+    if (kept != NULL) {
+        /* read by who drops the last reference, which comes after ours */
+        slice->kept = kept;
+        slice->kept_bytes = n_bytes;
+        arka_ref_add(&kept->ref);
+        atomic_fetch_add_explicit(&kept->n_bytes, n_bytes, memory_order_relaxed);
+    }
+    arka_hot_slice_unref(slice);
 }
 
 void arka_hot_slice_add(arka_hot_slice *slice, arka_batch *take_batch, arka_layout *take_layout)

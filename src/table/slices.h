@@ -7,6 +7,7 @@
 
 #include "base/vec.h"
 #include "os/clock.h"
+#include "table/kept.h"
 #include "table/layout.h"
 #include "table/snapshot.h"
 
@@ -22,12 +23,19 @@ typedef struct arka_hot_slice {
     int64_t n_rows, n_bytes;
     uint64_t lsn_first, lsn_last; /* of its rows; what lies between may be other tables' */
     int64_t n_small, small_bytes; /* of them, those worth putting together (coalesce.h) */
+    arka_kept *kept;              /* the table has let it go: counted there, with a reference … */
+    int64_t kept_bytes;           /* … as so many */
     arka_hot_batch items[];
 } arka_hot_slice;
 
 ARKA_MUST_USE arka_status arka_hot_slice_new(int cap, arka_hot_slice **out, arka_error *err);
 void arka_hot_slice_unref(arka_hot_slice *slice);
 ARKA_CLEANUP(arka_hot_slice, arka_hot_slice_unref)
+/**
+ * The table's last reference: whoever else has one keeps n_bytes from being freed, and they are in
+ * `kept` (NULL: not counted) until the last has gone.
+ */
+void arka_hot_slice_let_go(arka_hot_slice *slice, arka_kept *kept, int64_t n_bytes);
 /** There is room (n < cap). Takes both references. The caller sees to lsn_first and lsn_last. */
 void arka_hot_slice_add(arka_hot_slice *slice, arka_batch *take_batch, arka_layout *take_layout);
 

@@ -17,6 +17,7 @@ struct arka_table {
     int64_t id;
     char uuid[ARKA_UUID_TEXT + 1];
     char *database, *name;
+    arka_kept *kept; /* NULL: not counted */
     arka_mutex lock; /* TABLE: everything below */
     arka_schema *schema;
     arka_layout *layouts[LAYOUT_CACHE];
@@ -53,6 +54,11 @@ void arka_table_set_id(arka_table *table, int64_t id, const char uuid[ARKA_UUID_
     table->id = id;
     memcpy(table->uuid, uuid, sizeof table->uuid);
     table->flushed_lsn = flushed_lsn;
+}
+
+void arka_table_count_kept(arka_table *table, arka_kept *kept)
+{
+    table->kept = kept;
 }
 
 void arka_table_free(arka_table *table)
@@ -266,7 +272,10 @@ static bool put_together(arka_table *table, arka_hot_slice *const *picked, size_
     arka_mutex_unlock(&table->lock);
     *all_freed += freed;
     for (size_t i = 0; i < n; i++)
-        arka_hot_slice_unref(picked[i]);
+        if (used) /* the large batches are in `made` too */
+            arka_hot_slice_let_go(picked[i], table->kept, picked[i]->small_bytes);
+        else
+            arka_hot_slice_unref(picked[i]);
     bool gained = made != NULL;
     if (!used)
         arka_hot_slice_unref(made);
@@ -468,7 +477,7 @@ void arka_table_end_flush(arka_table *table, arka_file_list *take_files, bool *o
     arka_file_list_unref(before);
     while (flushed != NULL) {
         arka_hot_slice *next = flushed->next;
-        arka_hot_slice_unref(flushed);
+        arka_hot_slice_let_go(flushed, table->kept, flushed->n_bytes);
         flushed = next;
     }
 }

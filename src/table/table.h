@@ -20,6 +20,9 @@ ARKA_MUST_USE arka_status arka_table_new(arka_slice database, arka_slice name, a
  */
 void arka_table_set_id(arka_table *table, int64_t id, const char uuid[ARKA_UUID_TEXT + 1],
                        uint64_t flushed_lsn);
+struct arka_kept;
+/** Where memory is counted that only readers still hold; borrowed. Before others know the table. */
+void arka_table_count_kept(arka_table *table, struct arka_kept *kept);
 /** No other thread may know it. NULL is fine. */
 void arka_table_free(arka_table *table);
 ARKA_CLEANUP(arka_table, arka_table_free)
