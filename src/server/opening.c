@@ -175,6 +175,8 @@ static arka_status open_sql(arka_server *server, arka_error *err)
         .max_temp_bytes = s->duckdb_temp_size,
         .temp_dir = s->temp_dir,
         .max_sessions = (int)s->query_slots,
+        .max_age_ms = s->query_max_age * 1000,
+        .max_pin_ms = s->query_max_pin * 1000,
     };
     return arka_sql_open(&o, &server->sql, err);
 }

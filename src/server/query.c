@@ -23,6 +23,7 @@ typedef struct run {
     arka_server *server;
     arka_stream *stream;
     arka_query *query;
+    bool unseen; /* it did not run, for want of the rows that it must see */
     arka_buf piece;
 } run;
 
@@ -40,6 +41,8 @@ static void put_type(run *q, arka_format format, const char *file_name)
     r->answer.content_type = arka_format_content_type(format);
     arka_answer_header(r, "X-Wait-Time-Ms", "%.3f",
                        arka_mono_since_ms(r->arrived) - arka_query_ms(q->query));
+    arka_answer_header(r, "X-Arc-Snapshot-LSN", "%llu",
+                       (unsigned long long)arka_query_snapshot_lsn(q->query));
     if (file_name != NULL)
         arka_answer_header(r, "Content-Disposition", "attachment; filename=%s", file_name);
 }
@@ -61,8 +64,10 @@ static arka_status send_rest(run *q, arka_error *err)
     for (bool done = false; !done;) {
         arka_buf_clear(&q->piece);
         ARKA_TRY(fill(q, 1, &done, err));
-        if (!arka_stream_push(q->stream, &q->piece))
+        if (!arka_stream_push(q->stream, &q->piece)) {
+            ARKA_TRY(arka_query_check(q->query, err));
             return arka_fail(err, ARKA_CANCELLED, "the client left");
+        }
     }
     arka_stream_set_ms(q->stream, arka_query_ms(q->query));
     return ARKA_OK;
@@ -72,6 +77,10 @@ static arka_status run_query(run *q, const arka_query_options *options, const ch
                              arka_error *err)
 {
     bool done = false;
+    q->unseen = true;
+    ARKA_TRY(
+        arka_query_await_rows(q->request, arka_stream_ticket(q->stream), options->deadline, err));
+    q->unseen = false;
     ARKA_TRY(arka_query_start(q->server->sql, options, &q->query, err));
     ARKA_TRY(fill(q, HELD_BACK, &done, err));
     put_type(q, options->format, file_name);
@@ -89,6 +98,7 @@ static void name_the_deadline(arka_error *err, int64_t limit_ms)
     *err = (arka_error){0};
     arka_fail(err, ARKA_CANCELLED, "the query ran longer than %lld s and was stopped",
               (long long)(limit_ms / 1000));
+    err->sys = ETIMEDOUT;
 }
 
 static void note_start(void *context, arka_query *query)
@@ -115,12 +125,19 @@ static arka_status run_watched(run *q, arka_query_options *options, const char *
     return status;
 }
 
+static arka_handled answer_failure(arka_request *r, bool unseen, const arka_error *err)
+{
+    if (unseen && err->code == ARKA_BUSY)
+        return arka_answer_error(r, 503, "not_visible", "%s", err->msg);
+    return arka_answer_fail(r, err);
+}
+
 static void count_failure(run *q, const arka_error *err)
 {
     arka_count(&q->server->counters.query_errors, 1);
     if (q->request != NULL)
-        arka_answer_fail(q->request, err);
-    else if (err->code != ARKA_CANCELLED)
+        answer_failure(q->request, q->unseen, err);
+    else if (err->code != ARKA_CANCELLED || err->sys != 0) /* nobody wanted it any more */
         arka_log_write(q->server->log, ARKA_WARN, "query_broken_off", NULL, "%s", err->msg);
 }
 
@@ -245,6 +262,7 @@ static void put_estimate(arka_request *r, int64_t n, double ms)
 typedef struct count {
     arka_running *running;
     arka_ticket ticket;
+    bool unseen; /* as of a run */
 } count;
 
 static void note_count(void *context, arka_query *query)
@@ -253,16 +271,18 @@ static void note_count(void *context, arka_query *query)
     arka_running_set_query(c->running, &c->ticket, query);
 }
 
-static arka_status count_watched(arka_request *r, arka_query_options *options, int64_t *n,
+static arka_status count_watched(arka_request *r, count *c, arka_query_options *options, int64_t *n,
                                  arka_error *err)
 {
-    count c = {.running = r->server->running};
     options->deadline = arka_mono_after_ms(ESTIMATE_MS);
     options->on_start = note_count;
-    options->on_start_context = &c;
-    arka_running_enter(c.running, &c.ticket, r->fd);
-    arka_status status = arka_query_estimate(r->server->sql, options, n, err);
-    arka_running_leave(c.running, &c.ticket);
+    options->on_start_context = c;
+    arka_running_enter(c->running, &c->ticket, r->fd);
+    arka_status status = arka_query_await_rows(r, &c->ticket, options->deadline, err);
+    c->unseen = status != ARKA_OK;
+    if (status == ARKA_OK)
+        status = arka_query_estimate(r->server->sql, options, n, err);
+    arka_running_leave(c->running, &c->ticket);
     return status;
 }
 
@@ -272,10 +292,11 @@ arka_handled arka_handle_query_estimate(arka_request *r)
     arka_query_request request;
     arka_query_options options = {.format = ARKA_FORMAT_JSON};
     arka_mono began = arka_mono_now();
+    count c = {.running = r->server->running};
     int64_t n = 0;
     if (read_query(r, &request, &options, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
-    arka_status status = count_watched(r, &options, &n, &err);
+    arka_status status = count_watched(r, &c, &options, &n, &err);
     double ms = arka_mono_since_ms(began);
     if (status == ARKA_OK) {
         put_estimate(r, n, ms);
@@ -283,7 +304,7 @@ arka_handled arka_handle_query_estimate(arka_request *r)
     }
     /* what cannot be counted is an answer; what may not be asked, or not now, is an error */
     if (status != ARKA_NOTFOUND && status != ARKA_CANCELLED && status != ARKA_LIMIT)
-        return arka_answer_fail(r, &err);
+        return answer_failure(r, c.unseen, &err);
     arka_buf *b = arka_answer_json(r, 200);
     arka_buf_literal(b, "{\"success\":false,\"estimated_rows\":null,\"warning_level\":\"error\","
                         "\"warning_message\":\"the count failed\",\"error\":");

@@ -168,7 +168,8 @@ void arka_running_cancel_all(arka_running *running)
 bool arka_running_is_cancelled(arka_running *running, const arka_ticket *ticket)
 {
     arka_mutex_lock(&running->lock);
-    bool cancelled = ticket->cancelled;
+    bool cancelled = ticket->cancelled ||
+                     (ticket->query != NULL && arka_query_check(ticket->query, NULL) != ARKA_OK);
     arka_mutex_unlock(&running->lock);
     return cancelled;
 }

@@ -40,6 +40,7 @@ void arka_running_watch(arka_running *running, arka_ticket *ticket, int fd);
 void arka_running_cancel(arka_running *running, arka_ticket *ticket);
 /** All that are there, and every one that is entered from now on. */
 void arka_running_cancel_all(arka_running *running);
+/** … or must its query end for another reason? */
 bool arka_running_is_cancelled(arka_running *running, const arka_ticket *ticket);
 int arka_running_n(arka_running *running);
 

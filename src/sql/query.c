@@ -33,7 +33,7 @@ void arka_query_free(arka_query *q)
     if (q->chunk != NULL)
         duckdb_destroy_data_chunk(&q->chunk);
     if (q->session != NULL && q->run.has_result && !q->done)
-        arka_session_interrupt(q->session, false); /* else DuckDB finishes what is under way */
+        arka_session_interrupt(q->session, ARKA_STOP_CANCELLED); /* else DuckDB finishes it */
     for (int i = 0; i < q->n_columns; i++)
         duckdb_destroy_logical_type(&q->types[i]);
     arka_free(q->types);
@@ -229,7 +229,17 @@ arka_status arka_query_next(arka_query *q, arka_buf *out, bool *done, arka_error
 
 void arka_query_cancel(arka_query *q)
 {
-    arka_session_interrupt(q->session, false);
+    arka_session_interrupt(q->session, ARKA_STOP_CANCELLED);
+}
+
+arka_status arka_query_check(arka_query *q, arka_error *err)
+{
+    return arka_session_check(q->session, err);
+}
+
+uint64_t arka_query_snapshot_lsn(const arka_query *q)
+{
+    return q->session->lsn;
 }
 
 int64_t arka_query_n_rows(const arka_query *q)

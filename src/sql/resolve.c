@@ -21,27 +21,85 @@ static bool shadows_now(const arka_schema *schema)
            arka_schema_find(schema, ARKA_SLICE("localtimestamp")) >= 0;
 }
 
-static arka_status pin_use(arka_session *s, const arka_inspection *i, const arka_table_use *use,
-                           arka_slice database, int64_t now, arka_error *err)
+/* Which database the name means. */
+static arka_slice database_of(const arka_table_use *use, arka_slice database)
 {
-    arka_pin *pin = arka_session_pin(s, database, use->table);
-    bool first = pin == NULL;
-    if (first) {
-        arka_pin p = {.database = database, .table = use->table};
-        arka_status status =
-            arka_engine_snapshot(s->sql->engine, database, use->table, &p.snapshot, NULL);
+    return use->database.len > 0 ? use->database : database;
+}
+
+/* ---- every table at one instant ---- */
+
+static arka_status name_tables(arka_session *s, const arka_inspection *i, arka_slice database,
+                               arka_error *err)
+{
+    for (size_t k = 0; k < i->n_uses; k++) {
+        arka_pin pin = {.database = database_of(&i->uses[k], database), .table = i->uses[k].table};
+        if (arka_session_pin(s, pin.database, pin.table) == NULL && !arka_vec_push(&s->pins, pin))
+            return arka_fail_nomem(err, "a list of tables", sizeof pin);
+    }
+    return ARKA_OK;
+}
+
+/* Which one is it? ARKA_OK: all are there by now. */
+static arka_status find_missing(arka_session *s, const arka_inspection *i, arka_slice database,
+                                arka_error *err)
+{
+    for (size_t k = 0; k < i->n_uses; k++) {
+        const arka_table_use *use = &i->uses[k];
+        arka_slice in = database_of(use, database);
+        arka_snapshot *snapshot = NULL;
+        arka_status status = arka_engine_snapshot(s->sql->engine, in, use->table, &snapshot, NULL);
+        arka_snapshot_unref(snapshot);
         if (status == ARKA_NOTFOUND)
             return arka_complain(err, ARKA_NOTFOUND, &i->text, use->at, "unknown table: %.*s.%.*s",
-                                 ARKA_FMT(database), ARKA_FMT(use->table));
-        if (status != ARKA_OK)
-            return arka_fail(err, status, "table %.*s.%.*s cannot be read", ARKA_FMT(database),
-                             ARKA_FMT(use->table));
-        if (!arka_vec_push(&s->pins, p)) {
-            arka_snapshot_unref(p.snapshot);
-            return arka_fail_nomem(err, "a list of tables", sizeof p);
-        }
-        pin = &arka_vec_last(&s->pins);
+                                 ARKA_FMT(in), ARKA_FMT(use->table));
     }
+    return ARKA_OK;
+}
+
+static arka_status take_snapshots(arka_session *s, const arka_table_ref *refs,
+                                  arka_snapshot **snapshots, const arka_inspection *i,
+                                  arka_slice database, arka_error *err)
+{
+    arka_error why = {0};
+    arka_status status;
+    /* again while the one that was missing comes to be */
+    while ((status = arka_engine_snapshots(s->sql->engine, refs, s->pins.n, snapshots, &s->lsn,
+                                           &why)) == ARKA_NOTFOUND) {
+        ARKA_TRY(find_missing(s, i, database, err));
+        ARKA_TRY(arka_session_check(s, err));
+        why = (arka_error){0};
+    }
+    if (status != ARKA_OK && err != NULL)
+        *err = why;
+    return status;
+}
+
+static arka_status pin_tables(arka_session *s, const arka_inspection *i, arka_slice database,
+                              arka_error *err)
+{
+    arka_arena arena = ARKA_ARENA_INIT;
+    size_t n = s->pins.n;
+    arka_table_ref *refs = arka_arena_alloc(&arena, (n + 1) * sizeof *refs);
+    arka_snapshot **snapshots = arka_arena_alloc(&arena, (n + 1) * sizeof *snapshots);
+    arka_status status = refs != NULL && snapshots != NULL
+                             ? ARKA_OK
+                             : arka_fail_nomem(err, "snapshots", n * sizeof *snapshots);
+    for (size_t k = 0; status == ARKA_OK && k < n; k++)
+        refs[k] = (arka_table_ref){s->pins.items[k].database, s->pins.items[k].table};
+    if (status == ARKA_OK)
+        status = take_snapshots(s, refs, snapshots, i, database, err);
+    for (size_t k = 0; status == ARKA_OK && k < n; k++)
+        s->pins.items[k].snapshot = snapshots[k];
+    arka_arena_fini(&arena);
+    return status;
+}
+
+/* ---- which of its rows ---- */
+
+static void narrow(arka_session *s, const arka_table_use *use, arka_slice database, int64_t now)
+{
+    arka_pin *pin = arka_session_pin(s, database_of(use, database), use->table);
     arka_range range = use->range;
     if (range.named_now && shadows_now(pin->snapshot->schema))
         range = (arka_range){ARKA_WINDOW_OPEN, ARKA_WINDOW_OPEN, false, false};
@@ -51,10 +109,10 @@ static arka_status pin_use(arka_session *s, const arka_inspection *i, const arka
     if (range.whole && use->tail.n_rows > 0)
         arka_tail_narrow(&use->tail, pin->snapshot, sure_min, sure_max, &min, &max);
     /* a table named twice: what either place wants */
-    pin->time_min = first || min < pin->time_min ? min : pin->time_min;
-    pin->time_max = first || max > pin->time_max ? max : pin->time_max;
+    pin->time_min = !pin->narrowed || min < pin->time_min ? min : pin->time_min;
+    pin->time_max = !pin->narrowed || max > pin->time_max ? max : pin->time_max;
     pin->newest_first = use->tail.newest_first;
-    return ARKA_OK;
+    pin->narrowed = true;
 }
 
 static arka_status choose_schema(arka_session *s, arka_slice database, arka_error *err)
@@ -74,20 +132,32 @@ static arka_status choose_schema(arka_session *s, arka_slice database, arka_erro
     return status;
 }
 
+static arka_status check_scope(const arka_inspection *i, arka_slice database, arka_error *err)
+{
+    for (size_t k = 0; k < i->n_uses; k++) {
+        const arka_table_use *use = &i->uses[k];
+        if (use->database.len > 0 && !arka_name_eq(use->database, database))
+            return out_of_scope(i, use->at, use->database, database, err);
+    }
+    if (i->information_schema)
+        return out_of_scope(i, i->information_at, ARKA_SLICE("information_schema"), database, err);
+    return ARKA_OK;
+}
+
 arka_status arka_resolve(arka_session *s, const arka_inspection *i, arka_slice database,
                          bool scoped, arka_error *err)
 {
     int64_t now = arka_wall_us();
     bool unqualified = false;
+    if (scoped)
+        ARKA_TRY(check_scope(i, database, err));
+    ARKA_TRY(name_tables(s, i, database, err));
+    ARKA_TRY(pin_tables(s, i, database, err));
+    arka_session_note_pins(s);
     for (size_t k = 0; k < i->n_uses; k++) {
-        const arka_table_use *use = &i->uses[k];
-        if (scoped && use->database.len > 0 && !arka_name_eq(use->database, database))
-            return out_of_scope(i, use->at, use->database, database, err);
-        unqualified |= use->database.len == 0;
-        ARKA_TRY(pin_use(s, i, use, use->database.len > 0 ? use->database : database, now, err));
+        unqualified |= i->uses[k].database.len == 0;
+        narrow(s, &i->uses[k], database, now);
     }
-    if (scoped && i->information_schema)
-        return out_of_scope(i, i->information_at, ARKA_SLICE("information_schema"), database, err);
     if (i->current_schema && !arka_engine_has_database(s->sql->engine, database))
         return arka_complain(err, ARKA_NOTFOUND, &i->text, i->current_schema_at,
                              "unknown database: %.*s", ARKA_FMT(database));

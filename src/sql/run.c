@@ -142,12 +142,26 @@ arka_status arka_run_fetch(arka_run *run, duckdb_data_chunk *out, arka_error *er
     return lost ? fail_lost(err) : status;
 }
 
+/*
+ * DuckDB keeps what a query that did not come to its end has, our snapshots among it, until the
+ * connection's next statement: that may be long after the query has gone.
+ */
+static void sweep(arka_session *s)
+{
+    duckdb_result nothing;
+    ARKA_IGNORE(duckdb_query(s->connection, "SELECT 1", &nothing) == DuckDBError);
+    duckdb_destroy_result(&nothing);
+}
+
 void arka_run_fini(arka_run *run)
 {
     if (run->first != NULL)
         duckdb_destroy_data_chunk(&run->first);
-    if (run->has_result)
+    if (run->has_result) {
         duckdb_destroy_result(&run->result);
+        if (!run->ended || run->failed)
+            sweep(run->session);
+    }
     if (run->plan.inspection != NULL && run->ended && !run->failed)
         arka_plan_keep(run->session, &run->plan);
     arka_plan_fini(&run->plan);

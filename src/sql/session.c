@@ -10,7 +10,7 @@
 #include "sql/sql_priv.h"
 #include "sql/handover.h"
 
-enum { REPEAT_MS = 10 };
+enum { REPEAT_MS = 10, LOOK_AT_MEMORY_MS = 100 };
 
 void arka_sql_quote(arka_buf *out, char quote, arka_slice text)
 {
@@ -156,10 +156,12 @@ static void hand_out_locked(arka_sql *sql, arka_mono deadline, arka_session **ou
     arka_session *s = &i->sessions[i->idle[--i->n_idle]];
     arka_mutex_lock(&s->lock);
     s->busy = true;
-    s->cancelled = s->late = false;
+    s->stop = ARKA_STOP_NONE;
+    s->taken = arka_mono_now();
     s->deadline = deadline;
+    s->pinned_bytes = 0;
     arka_mutex_unlock(&s->lock);
-    if (deadline.ns != 0)
+    if (deadline.ns != 0 || sql->options.max_age_ms > 0 || sql->options.max_pin_ms > 0)
         arka_cond_signal(&sql->wake);
     *out = s;
 }
@@ -227,34 +229,67 @@ void arka_session_unpin(arka_session *s)
     s->pins.n = 0;
 }
 
+void arka_session_note_pins(arka_session *s)
+{
+    int64_t n_bytes = 0;
+    for (size_t i = 0; i < s->pins.n; i++)
+        n_bytes += s->pins.items[i].snapshot->n_hot_bytes;
+    arka_mutex_lock(&s->lock);
+    s->pinned_bytes = n_bytes;
+    arka_mutex_unlock(&s->lock);
+}
+
 /* ---- stopping ---- */
 
-arka_status arka_session_check(arka_session *s, arka_error *err)
+/* With the errno that tells it from others, but not its words. */
+static arka_status marked(arka_status status, int sys, arka_error *err)
 {
-    arka_mutex_lock(&s->lock);
-    if (s->deadline.ns != 0 && arka_mono_now().ns >= s->deadline.ns)
-        s->late = true;
-    bool late = s->late, cancelled = s->cancelled;
-    arka_mutex_unlock(&s->lock);
-    if (cancelled)
-        return arka_fail(err, ARKA_CANCELLED, "the query was cancelled");
-    if (!late)
-        return ARKA_OK;
-    arka_status status =
-        arka_fail(err, ARKA_CANCELLED, "the query took longer than it may and was stopped");
-    if (err != NULL && err->code == ARKA_CANCELLED)
-        err->sys = ETIMEDOUT;
+    if (err != NULL && err->code == status)
+        err->sys = sys;
     return status;
 }
 
-void arka_session_interrupt(arka_session *s, bool late)
+arka_status arka_session_check(arka_session *s, arka_error *err)
+{
+    const arka_sql_options *o = &s->sql->options;
+    arka_mutex_lock(&s->lock);
+    if (s->stop == ARKA_STOP_NONE && s->deadline.ns != 0 && arka_mono_now().ns >= s->deadline.ns)
+        s->stop = ARKA_STOP_LATE;
+    arka_stop why = s->stop;
+    int64_t pinned_bytes = s->pinned_bytes;
+    arka_mutex_unlock(&s->lock);
+    switch (why) {
+    case ARKA_STOP_CANCELLED:
+        return arka_fail(err, ARKA_CANCELLED, "the query was cancelled");
+    case ARKA_STOP_LATE:
+        return marked(
+            arka_fail(err, ARKA_CANCELLED, "the query took longer than it may and was stopped"),
+            ETIMEDOUT, err);
+    case ARKA_STOP_OLD:
+        return marked(arka_fail(err, ARKA_CANCELLED,
+                                "the query kept the state of its tables for longer than %.3g s "
+                                "and was stopped",
+                                (double)o->max_age_ms / 1000),
+                      ETIME, err);
+    case ARKA_STOP_MEMORY:
+        return arka_fail(err, ARKA_BUSY,
+                         "memory for new rows is short, and the query had kept %.3g MiB of rows "
+                         "for longer than %.3g s: it was stopped; try again",
+                         (double)pinned_bytes / (1 << 20), (double)o->max_pin_ms / 1000);
+    case ARKA_STOP_NONE:
+        break;
+    }
+    return ARKA_OK;
+}
+
+void arka_session_interrupt(arka_session *s, arka_stop why)
 {
     arka_sql *sql = s->sql;
     arka_mutex_lock(&sql->lock);
     arka_mutex_lock(&s->lock);
     if (s->busy) {
-        s->late |= late;
-        s->cancelled |= !late;
+        if (s->stop == ARKA_STOP_NONE)
+            s->stop = why;
         duckdb_interrupt(s->connection);
         arka_cond_signal(&sql->wake);
     }
@@ -262,32 +297,82 @@ void arka_session_interrupt(arka_session *s, bool late)
     arka_mutex_unlock(&sql->lock);
 }
 
-/* When to look at the session again. */
-static int64_t look_at(arka_session *s, int64_t now)
+/* ---- the watcher ---- */
+
+/* One look at all sessions. */
+typedef struct look {
+    const arka_sql_options *options;
+    int64_t now, next;     /* when to look again, ns */
+    bool leaving;          /* one that was stopped for its memory is still there */
+    arka_session *longest; /* has had hot rows for the longest time, longer than it may in red */
+} look;
+
+static void look_again_at(look *l, int64_t ns)
 {
-    int64_t next = INT64_MAX;
-    arka_mutex_lock(&s->lock);
-    if (s->busy) {
-        s->late |= s->deadline.ns != 0 && now >= s->deadline.ns;
-        if (s->late || s->cancelled) {
-            /* again and again: DuckDB forgets an interrupt whenever a statement begins */
-            duckdb_interrupt(s->connection);
-            next = now + REPEAT_MS * 1000000;
-        } else if (s->deadline.ns != 0) {
-            next = s->deadline.ns;
-        }
-    }
-    arka_mutex_unlock(&s->lock);
-    return next;
+    l->next = ns < l->next ? ns : l->next;
 }
 
-static int64_t look_at_all(arka_instance *i, int64_t now, int64_t next)
+static bool is_past(const look *l, const arka_session *s, int64_t ms)
 {
-    for (int k = 0; k < i->n_sessions; k++) {
-        int64_t at = look_at(&i->sessions[k], now);
-        next = at < next ? at : next;
+    return ms > 0 && l->now >= s->taken.ns + ms * 1000000;
+}
+
+static void look_at_memory_locked(look *l, arka_session *s) ARKA_REQUIRES(s->lock);
+static void look_at_memory_locked(look *l, arka_session *s)
+{
+    if (!is_past(l, s, l->options->max_pin_ms))
+        look_again_at(l, s->taken.ns + l->options->max_pin_ms * 1000000);
+    else if (s->pinned_bytes > 0 && (l->longest == NULL || s->taken.ns < l->longest->taken.ns))
+        l->longest = s;
+}
+
+static void look_at(look *l, arka_session *s)
+{
+    arka_mutex_lock(&s->lock);
+    if (s->busy && s->stop == ARKA_STOP_NONE) {
+        if (s->deadline.ns != 0 && l->now >= s->deadline.ns)
+            s->stop = ARKA_STOP_LATE;
+        else if (is_past(l, s, l->options->max_age_ms))
+            s->stop = ARKA_STOP_OLD;
     }
-    return next;
+    if (s->busy && s->stop != ARKA_STOP_NONE) {
+        /* again and again: DuckDB forgets an interrupt whenever a statement begins */
+        duckdb_interrupt(s->connection);
+        look_again_at(l, l->now + REPEAT_MS * 1000000);
+        l->leaving |= s->stop == ARKA_STOP_MEMORY;
+    } else if (s->busy) {
+        if (s->deadline.ns != 0)
+            look_again_at(l, s->deadline.ns);
+        if (l->options->max_age_ms > 0)
+            look_again_at(l, s->taken.ns + l->options->max_age_ms * 1000000);
+        if (l->options->max_pin_ms > 0)
+            look_at_memory_locked(l, s);
+    }
+    arka_mutex_unlock(&s->lock);
+}
+
+static void look_at_all(look *l, arka_instance *i)
+{
+    for (int k = 0; k < i->n_sessions; k++)
+        look_at(l, &i->sessions[k]);
+}
+
+/* While memory is short: one at a time, the oldest first, until it is not. */
+static void free_memory(look *l, arka_engine *engine)
+{
+    arka_session *s = l->longest;
+    if (s == NULL)
+        return;
+    look_again_at(l, l->now + INT64_C(1000000) * LOOK_AT_MEMORY_MS);
+    if (l->leaving || arka_engine_zone(engine) != ARKA_ZONE_RED)
+        return;
+    arka_mutex_lock(&s->lock);
+    if (s->busy && s->stop == ARKA_STOP_NONE) {
+        s->stop = ARKA_STOP_MEMORY;
+        duckdb_interrupt(s->connection);
+        look_again_at(l, l->now + REPEAT_MS * 1000000);
+    }
+    arka_mutex_unlock(&s->lock);
 }
 
 static void watch(void *context)
@@ -296,10 +381,12 @@ static void watch(void *context)
     arka_mutex_lock(&sql->lock);
     while (!sql->stop) {
         int64_t now = arka_mono_now().ns;
-        int64_t next = look_at_all(sql->instance, now, now + INT64_C(3600000000000));
+        look l = {.options = &sql->options, .now = now, .next = now + INT64_C(3600000000000)};
+        look_at_all(&l, sql->instance);
         for (arka_instance *i = sql->retired; i != NULL; i = i->next)
-            next = look_at_all(i, now, next);
-        arka_cond_wait(&sql->wake, &sql->lock, (arka_mono){next});
+            look_at_all(&l, i);
+        free_memory(&l, sql->engine);
+        arka_cond_wait(&sql->wake, &sql->lock, (arka_mono){l.next});
     }
     arka_mutex_unlock(&sql->lock);
 }

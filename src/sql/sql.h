@@ -25,6 +25,8 @@ typedef struct arka_sql_options {
     int threads;               /* DuckDB's workers; 0 = processors */
     const char *temp_dir;      /* spill; made when needed */
     int max_sessions;          /* queries at once; 0 = 16 */
+    int64_t max_age_ms;        /* a query that keeps snapshots for longer is stopped; 0 = never */
+    int64_t max_pin_ms; /* … that keeps hot rows for longer, while memory is short; 0 = never */
 } arka_sql_options;
 
 ARKA_MUST_USE arka_status arka_sql_open(const arka_sql_options *options, arka_sql **out,
@@ -74,6 +76,8 @@ typedef struct arka_query_options {
  * on the user's own text); ARKA_FORBIDDEN: a statement, function or name that is not allowed;
  * ARKA_NOTFOUND: unknown table or database; ARKA_BUSY: all sessions taken; ARKA_CANCELLED: past
  * its deadline (err->sys is ETIMEDOUT then). `sql` outlives the query. Any thread.
+ *
+ * All its tables are seen as they were at one instant after this was called.
  */
 ARKA_MUST_USE arka_status arka_query_start(arka_sql *sql, const arka_query_options *options,
                                            arka_query **out, arka_error *err);
@@ -85,13 +89,21 @@ ARKA_CLEANUP(arka_query, arka_query_free)
 /**
  * Append the next piece of the answer to `out`, about 64 KiB to 1 MiB at a time; blocks while
  * DuckDB works. *done: that was the last piece. After an error the answer is unusable:
- * ARKA_CANCELLED (asked, or past the deadline), ARKA_INPUT (a cast that failed on a row, …),
- * ARKA_LIMIT (memory). One thread at a time.
+ * ARKA_CANCELLED (asked; past the deadline, err->sys is
+ * ETIMEDOUT; older than max_age_ms, ETIME), ARKA_INPUT (a cast that
+ * failed on a row, …), ARKA_LIMIT (memory), ARKA_BUSY (max_pin_ms). One thread at a time.
  */
 ARKA_MUST_USE arka_status arka_query_next(arka_query *query, arka_buf *out, bool *done,
                                           arka_error *err);
 /** Make a running query fail with ARKA_CANCELLED soon. Any thread; harmless afterwards. */
 void arka_query_cancel(arka_query *query);
+/** ARKA_OK, or why it must end, as next would say. Any thread while it is alive. */
+ARKA_MUST_USE arka_status arka_query_check(arka_query *query, arka_error *err);
+/**
+ * Its tables as of when: it sees every row up to this LSN and none above, in all tables. Without
+ * tables: what it would have seen.
+ */
+uint64_t arka_query_snapshot_lsn(const arka_query *query);
 /** Rows encoded so far, and milliseconds since start. */
 int64_t arka_query_n_rows(const arka_query *query);
 double arka_query_ms(const arka_query *query);

@@ -30,6 +30,7 @@ typedef struct arka_pin {
     arka_snapshot *snapshot;
     int64_t time_min, time_max; /* rows outside are not wanted; both inclusive */
     bool newest_first;          /* read in this order if it is all the same */
+    bool narrowed;              /* the three are set */
     uint64_t view; /* which view it is bound through; every new one has a higher number */
 } arka_pin;
 
@@ -44,6 +45,15 @@ typedef struct arka_plan {
 
 enum { ARKA_SESSION_PLANS = 8 };
 
+/** Why a query must end. */
+typedef enum arka_stop {
+    ARKA_STOP_NONE,
+    ARKA_STOP_CANCELLED,
+    ARKA_STOP_LATE,   /* past its deadline */
+    ARKA_STOP_OLD,    /* it has kept its snapshots for max_age_ms */
+    ARKA_STOP_MEMORY, /* … of hot rows for max_pin_ms, and memory for rows is short */
+} arka_stop;
+
 typedef struct arka_instance arka_instance;
 
 /** A connection. One query at a time owns it, from arka_session_take to arka_session_give. */
@@ -55,13 +65,16 @@ typedef struct arka_session {
     idx_t id;                       /* DuckDB's, by which its callbacks find the session */
     char schema[ARKA_SCHEMA_BYTES]; /* what SET schema was last told; "" at the start */
     ARKA_VEC(arka_pin) pins;
+    uint64_t lsn;                        /* what the pins show: every row up to it */
     int64_t n_lists;                     /* calls of arc_files so far */
     arka_plan plans[ARKA_SESSION_PLANS]; /* the newest first */
 
     arka_mutex lock;      /* SESSION: the rest */
     bool busy;            /* a query owns it */
-    bool cancelled, late; /* asked to stop; past the deadline */
+    arka_stop stop;       /* the first reason that came */
+    arka_mono taken;      /* by that query */
     arka_mono deadline;   /* ns = 0: none */
+    int64_t pinned_bytes; /* of hot rows */
 } arka_session;
 
 typedef struct arka_views arka_views;
@@ -116,13 +129,15 @@ void arka_session_unpin(arka_session *session);
 /** Run what has no result worth looking at. ARKA_INTERNAL when DuckDB refuses. */
 ARKA_MUST_USE arka_status arka_session_run(arka_session *session, const char *statement,
                                            arka_error *err);
-/** ARKA_CANCELLED, with the reason, when the session was cancelled or is late. */
+/** ARKA_CANCELLED or ARKA_BUSY, with the reason, when its query must end. */
 ARKA_MUST_USE arka_status arka_session_check(arka_session *session, arka_error *err);
 /** After an error that should not be: does DuckDB still answer? If not, queries to come get
  * another. */
 void arka_session_doubt(arka_session *session);
-/** Stop what runs; `late`: because of the deadline. */
-void arka_session_interrupt(arka_session *session, bool late);
+/** Note what the pins hold; until the session is given back. */
+void arka_session_note_pins(arka_session *session);
+/** Stop what runs. */
+void arka_session_interrupt(arka_session *session, arka_stop why);
 
 /* plans.c */
 /** The plan for this text and the views of the session's pins, if there is one; not the session's

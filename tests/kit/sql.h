@@ -20,8 +20,10 @@
 
 static arka_engine *engine;
 static arka_sql *sql;
+static const arka_os *engine_os; /* of the engines to open; NULL: the real one */
 
-static inline void open_engine(const char *name)
+/* hot_limit 0: the standard one. */
+static inline void open_engine_limited(const char *name, size_t hot_limit)
 {
     arka_error err = {0};
     static char base[128], manifest[128];
@@ -33,18 +35,32 @@ static inline void open_engine(const char *name)
     options.manifest_path = manifest;
     options.default_database = "default";
     options.flush_rows = options.flush_age_ms = options.flush_bytes = INT64_MAX / 2;
+    options.os = engine_os;
+    if (hot_limit > 0)
+        options.hot_limit_bytes = hot_limit;
     ASSERT_OK(arka_engine_open(&options, &engine, &err));
 }
 
-static inline void open_service_with(const char *name, arka_sql_options options)
+static inline void open_engine(const char *name)
+{
+    open_engine_limited(name, 0);
+}
+
+static inline void open_service_limited(const char *name, size_t hot_limit,
+                                        arka_sql_options options)
 {
     arka_error err = {0};
     char base[128];
-    open_engine(name);
+    open_engine_limited(name, hot_limit);
     snprintf(base, sizeof base, "%s/%s", kit_tmpdir(), name);
     options.engine = engine;
     options.data_dir = base;
     ASSERT_OK(arka_sql_open(&options, &sql, &err));
+}
+
+static inline void open_service_with(const char *name, arka_sql_options options)
+{
+    open_service_limited(name, 0, options);
 }
 
 static inline void open_service(const char *name)
