@@ -304,7 +304,7 @@ static void do_case(uint64_t seed)
     long calls = count_calls(s, k);
     for (long at = 1; budget == 0 ? at <= calls + 2 : at <= of_each && calls > 0; at++) {
         long n = budget == 0 ? at : 1 + states_below(&rng, calls);
-        if (atomic_load(&run.n_requests) > CRASH_REQUESTS - 100) {
+        if (at % 10 == 0) { /* checks take longer the more there is */
             end();
             begin(s, k, states_next(&rng));
         }
