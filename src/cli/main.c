@@ -40,6 +40,8 @@ static const struct {
     {"serve", "run the database server", arka_serve_main, arka_serve_help},
     {"query", "run SQL on a server and print the result", arka_query_main, arka_query_help},
     {"write", "send line protocol from a file or standard input", arka_write_main, arka_write_help},
+    {"wal", "look into the log", arka_wal_main, arka_wal_help},
+    {"repair", "set damaged parts of the log aside", arka_repair_main, arka_repair_help},
     {"bench", "measure a server under load", bench_main, bench_help},
     {"version", "print the version", version_main, version_help},
     {"help", "explain a verb, or 'settings'", help_main, help_help},
@@ -55,7 +57,7 @@ static void help_help(FILE *out)
         fprintf(out, "  %-10s %s\n", VERBS[i].name, VERBS[i].text);
     fputs("\n'arc help VERB' explains one, 'arc help settings' lists what a server can be told.\n"
           "\n"
-          "Exit codes: 0 done, 1 failed, 2 called wrongly, 78 bad configuration.\n",
+          "Exit codes: 0 done, 1 failed, 2 called wrongly, 3 damaged, 78 bad configuration.\n",
           out);
 }
 
