@@ -4,6 +4,7 @@
 
 #include "base/crc32c.h"
 #include "engine/commit.h"
+#include "engine/request_text.h"
 
 void arka_group_fini(arka_group *group)
 {
@@ -141,7 +142,6 @@ static void note_keys(arka_group *g)
 {
     size_t u = 0;
     uint64_t rows = 0;
-    arka_buf_clear(&g->texts);
     for (size_t i = 0; i < g->pieces.n; i++) {
         arka_piece *p = &g->pieces.items[i];
         note_key(g, &g->units.items[u], p->request, p->pending);
@@ -206,12 +206,23 @@ static void make_entries(arka_group *g, uint64_t lsn)
     }
 }
 
+/* Rows must not be stored without their keys: a retry after a restart would be stored again. */
+static bool reserve_texts(arka_group *g)
+{
+    size_t n_bytes = 0;
+    for (const arka_put_request *r = g->requests; r != NULL; r = r->next)
+        if (r->key.len > 0)
+            n_bytes += arka_request_line_room(r->database, r->key, r->answer);
+    arka_buf_clear(&g->texts);
+    return n_bytes == 0 || arka_buf_reserve(&g->texts, n_bytes) != NULL;
+}
+
 arka_status arka_group_build(arka_group *g, arka_error *err)
 {
     arka_engine *e = g->engine;
     int64_t n_rows = (int64_t)g->controls.n;
     g->units.n = g->entries.n = 0;
-    if (!list_pieces(g) || !arka_vec_reserve(&g->units, g->pieces.n) ||
+    if (!reserve_texts(g) || !list_pieces(g) || !arka_vec_reserve(&g->units, g->pieces.n) ||
         !arka_vec_reserve(&g->alike, g->pieces.n) ||
         !arka_vec_reserve(&g->entries, g->pieces.n + g->controls.n))
         return arka_fail_nomem(err, "a group of writes", g->pieces.n * sizeof(arka_wal_entry));
@@ -224,9 +235,6 @@ arka_status arka_group_build(arka_group *g, arka_error *err)
     g->last_lsn = lsn + (uint64_t)n_rows - 1;
     make_units(g, lsn + g->controls.n);
     note_keys(g);
-    if (g->texts.failed) /* the rows are what counts; the keys are told apart until the restart */
-        for (size_t i = 0; i < g->units.n; i++)
-            g->units.items[i].text_at = g->units.items[i].text_len = 0;
     make_entries(g, lsn);
     for (arka_put_request *r = g->requests; r != NULL; r = r->next)
         r->holds_memory = false; /* the units' now */

@@ -42,6 +42,13 @@ static void write_field(arka_buf *out, arka_slice s)
     }
 }
 
+size_t arka_request_line_room(arka_slice database, arka_slice key, arka_slice answer)
+{
+    enum { ESCAPED = 4, SEPARATORS = 4 };
+    size_t n = database.len + key.len + arka_request_answer_cut(answer).len;
+    return ARKA_NUMBER_TEXT + SEPARATORS + n * ESCAPED;
+}
+
 void arka_request_line_write(arka_buf *out, arka_slice database, arka_slice key, uint64_t lsn,
                              arka_slice answer)
 {

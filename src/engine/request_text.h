@@ -27,6 +27,8 @@ typedef struct arka_request_line {
 /** As much of the answer as is remembered: up to ARKA_MAX_ANSWER bytes, no character cut in two. */
 arka_slice arka_request_answer_cut(arka_slice answer);
 
+/** Bytes that the line has at most: every byte of the texts escaped. */
+size_t arka_request_line_room(arka_slice database, arka_slice key, arka_slice answer);
 /** Append the line; the answer is cut. */
 void arka_request_line_write(arka_buf *out, arka_slice database, arka_slice key, uint64_t lsn,
                              arka_slice answer);
