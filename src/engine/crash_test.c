@@ -4,10 +4,10 @@
  * flushed before, the rows of the flush that ran all or none, and no stray file; with a log it has
  * every row that was acknowledged, once.
  */
-#include "os/failpoint.h"
-
+#include "engine/engine_priv.h"
 #include "kit/power.h"
 #include "kit/witness.h"
+#include "os/failpoint.h"
 
 static char image[300], from[300];
 
@@ -213,6 +213,7 @@ static void begin_logged(const char *name, const arka_os *os)
     witness.options.wal_segment_bytes = 4096;
     ASSERT_OK(arka_engine_close(witness.engine, &err));
     ASSERT_OK(arka_engine_open(&witness.options, &witness.engine, &err));
+    arka_engine__stop_flusher(witness.engine);
     set_paths(name);
 }
 
@@ -246,7 +247,7 @@ TEST(a_power_failure_at_each_named_point_of_a_flush_loses_and_doubles_nothing)
             snprintf(name, sizeof name, "point-%s-%d", POINTS[p], n_batches);
             begin_logged(name, &power_os);
             witness_write_some(30);
-            if (n_batches > 1) /* the flusher trims by itself, whenever it likes */
+            if (n_batches > 1)
                 flush_and_trim();
             witness_write_some(n_batches);
             n_images = 0;

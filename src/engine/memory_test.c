@@ -141,9 +141,25 @@ TEST(looking_survives_every_failed_allocation)
     witness_end();
 }
 
+/* The witness again, with a log. */
+static void begin_logged(const char *name)
+{
+    static char wal[300];
+    arka_error err = {0};
+    witness_begin(name);
+    snprintf(wal, sizeof wal, "%s/%s/wal", kit_tmpdir(), name);
+    witness.options.wal_dir = wal;
+    witness.options.wal_segment_bytes = 8192;
+    ASSERT_OK(arka_engine_close(witness.engine, &err));
+    ASSERT_OK(arka_engine_open(&witness.options, &witness.engine, &err));
+}
+
 static void sweep_flush_memory(const char *name, int n_batches, bool for_good, int stride)
 {
-    witness_begin(name);
+    if (strstr(name, "logged") != NULL)
+        begin_logged(name);
+    else
+        witness_begin(name);
     for (long n = 1;; n += n < 50 ? 1 : stride) {
         arka_error err = {0};
         witness_write_some(n_batches);
@@ -173,6 +189,31 @@ TEST(flushing_many_files_survives_failed_allocations)
 {
     sweep_flush_memory("memory-flush-3", 6, false, 23);
     sweep_flush_memory("memory-flush-4", 6, true, 31);
+}
+
+TEST(flushing_with_a_log_survives_failed_allocations)
+{
+    sweep_flush_memory("memory-logged-1", 3, false, 11);
+    sweep_flush_memory("memory-logged-2", 3, true, 17);
+}
+
+TEST(trimming_survives_every_failed_allocation)
+{
+    begin_logged("memory-trim");
+    for (int for_good = 0; for_good < 2; for_good++)
+        for (long n = 1;; n++) {
+            arka_error err = {0};
+            int64_t removed;
+            witness_write_some(60);
+            ASSERT_OK(witness_flush_all(&err));
+            kit_fail_allocation(n, for_good);
+            arka_status status = arka_engine_trim(witness.engine, &removed, &err);
+            kit_fail_allocation(0, false);
+            assert_true(status == ARKA_OK || status == ARKA_NOMEM);
+            if (!kit_allocation_failed())
+                break;
+        }
+    witness_end();
 }
 
 TEST(closing_survives_every_failed_allocation)

@@ -122,12 +122,20 @@ static void join_all(arka_thread *threads, int n)
         arka_thread_join(&threads[i]);
 }
 
-TEST(no_row_is_lost_doubled_or_mixed_up_while_everything_happens_at_once)
+static void run_crowd(const char *name, bool logged)
 {
     static crowd c;
+    char wal[300];
     arka_error err = {0};
     arka_thread writers[WRITERS], flushers[FLUSHERS], readers[READERS];
-    arka_engine_options o = kit_engine_options("everything");
+    arka_engine_options o = kit_engine_options(name);
+    memset(&c, 0, sizeof c);
+    if (logged) {
+        snprintf(wal, sizeof wal, "%s/%s/wal", kit_tmpdir(), name);
+        o.wal_dir = wal;
+        o.wal_segment_bytes = 100000;
+        o.wal_max_bytes = 4000000;
+    }
     o.flush_rows = 500;
     o.flush_interval_ms = 0;
     o.flush_bytes = 20000;
@@ -153,6 +161,16 @@ TEST(no_row_is_lost_doubled_or_mixed_up_while_everything_happens_at_once)
     arka_engine_get_stats(c.engine, &stats);
     assert_int_equal(stats.orphans, 0);
     ASSERT_OK(arka_engine_close(c.engine, &err));
+}
+
+TEST(no_row_is_lost_doubled_or_mixed_up_while_everything_happens_at_once)
+{
+    run_crowd("everything", false);
+}
+
+TEST(no_row_is_lost_doubled_or_mixed_up_while_everything_happens_with_a_log)
+{
+    run_crowd("everything-logged", true);
 }
 
 /* ---- a close in the middle ---- */
