@@ -53,7 +53,7 @@ static int fail(int code, const arka_error *err)
 
 static arka_status show_damage(void *context, const arka_wal_inspected *s, arka_error *err)
 {
-    if (s->damaged)
+    if (s->damaged && s->n_bytes > 0)
         printf("%s: byte %" PRId64 " of %" PRId64 ": %s; %" PRId64 " records before it are sound\n",
                s->name, s->damaged_at, s->n_bytes, s->damage, s->n_records);
     return ARKA_OK;

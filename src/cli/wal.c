@@ -12,7 +12,7 @@
 #include "cli/wal_dir.h"
 #include "wal/inspect.h"
 
-enum { N_OPTIONS = 5, CAT_LIMIT = 100 };
+enum { N_OPTIONS = 5, CAT_LIMIT = 100, SHOWN_PAYLOAD = 48 };
 
 typedef struct wal_options {
     const char *config, *data, *table, *from, *limit;
@@ -182,7 +182,10 @@ static arka_status cat_record(void *context, const arka_wal_record *r, bool coun
     }
     arka_buf what = ARKA_BUF_INIT;
     if (r->kind == ARKA_WAL_CONTROL) {
-        arka_buf_printf(&what, "%.*s %.*s", ARKA_FMT(r->event), ARKA_FMT(r->payload));
+        bool cut = r->payload.len > SHOWN_PAYLOAD;
+        arka_buf_printf(&what, "%.*s %.*s%s", ARKA_FMT(r->event),
+                        cut ? SHOWN_PAYLOAD : (int)r->payload.len, r->payload.data,
+                        cut ? "..." : "");
     } else {
         arka_buf_slice(&what, r->database);
         arka_buf_byte(&what, '.');
@@ -233,6 +236,8 @@ static arka_status run_cat(const arka_wal_dir *dir, cat *c, arka_error *err)
 
 static arka_status verify_segment(void *context, const arka_wal_inspected *s, arka_error *err)
 {
+    bool *told = context;
+    *told |= s->damaged;
     if (s->damaged)
         printf("%s: byte %" PRId64 ": %s\n", s->name, s->damaged_at, s->damage);
     return ARKA_OK;
@@ -245,11 +250,12 @@ static int run_verify(const arka_wal_dir *dir, arka_error *err)
         [ARKA_WAL_TORN] = "sound but for its end, which was never synced: the next start cuts it",
         [ARKA_WAL_CORRUPT] = "DAMAGED",
     };
-    arka_wal_visitor visitor = {.segment = verify_segment};
+    bool told = false;
+    arka_wal_visitor visitor = {.context = &told, .segment = verify_segment};
     arka_wal_verdict v;
     if (arka_wal_inspect(dir->path, dir->segment, &visitor, &v, err) != ARKA_OK)
         return fail("verify", ARKA_EXIT_FAILED, err);
-    if (v.state == ARKA_WAL_CORRUPT)
+    if (v.state == ARKA_WAL_CORRUPT && !told) /* it is none of a single segment */
         printf("%s\n", v.text);
     printf("%s: %s; %" PRId64 " segments, %" PRId64 " records, %" PRId64 " rows, %" PRId64
            " bytes, last LSN %" PRIu64 "\n",
