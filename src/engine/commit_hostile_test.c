@@ -519,11 +519,11 @@ typedef struct hammer {
 static void hammer_on(void *context)
 {
     hammer *h = context;
-    for (;;) {
+    for (unsigned i = 0;; i++) {
         put p = {.tables = {"t", "u"},
                  .n_tables = 2,
                  .n_rows = 50,
-                 .durability = (arka_durability)(kit_random() % 2)};
+                 .durability = (arka_durability)(i % 2)};
         put_it(h->engine, &p);
         if (p.status == ARKA_OK)
             h->acked += 100;
