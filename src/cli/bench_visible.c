@@ -6,7 +6,7 @@
 #include "os/clock.h"
 #include "os/thread.h"
 
-enum { TEXT_MAX = 300, BUSY_PAUSE_MS = 20, FLUSH_EVERY_MS = 200, FOREVER_S = 1000000 };
+enum { TEXT_MAX = 300, BUSY_PAUSE_MS = 20, N_FLUSHES = 20, FOREVER_S = 1000000 };
 
 typedef struct run run;
 
@@ -143,18 +143,22 @@ static void load(void *context)
         end(r);
 }
 
-/* So that rows are looked for while they go from memory to files. */
+/*
+ * So that rows are looked for while they go from memory to files: some times, evenly over the
+ * checks, since each flush makes a file that every later query reads.
+ */
 static void flush(void *context)
 {
     run *r = context;
-    arka_mono next = arka_mono_after_ms(FLUSH_EVERY_MS);
+    int64_t n_checks = r->bench->options.n_checks;
     while (goes_on(r) && r->flush_status == ARKA_OK) {
-        arka_bench_sleep_ms(BUSY_PAUSE_MS);
-        if (arka_mono_now().ns < next.ns)
+        int64_t begun = atomic_load_explicit(&r->next, memory_order_relaxed);
+        if (begun < (r->n_flushes + 1) * n_checks / (N_FLUSHES + 1)) {
+            arka_bench_sleep_ms(1);
             continue;
+        }
         r->flush_status = arka_bench_server_flush(&r->bench->server, r->table, &r->flush_error);
         r->n_flushes++;
-        next = arka_mono_after_ms(FLUSH_EVERY_MS);
     }
     if (r->flush_status != ARKA_OK)
         end(r);
