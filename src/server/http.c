@@ -4,6 +4,7 @@
 #include <microhttpd.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/number.h"
@@ -24,6 +25,7 @@ enum {
 struct arka_http {
     arka_server *server;
     struct MHD_Daemon *daemon;
+    atomic_int n_connections;
     atomic_int in_flight;
     atomic_int_least64_t body_bytes; /* capacity of all body buffers */
     int64_t max_body, max_body_bytes;
@@ -45,13 +47,12 @@ typedef struct connection {
     phase phase;
     arka_buf target; /* as sent */
     arka_buf body;
-    int64_t body_len; /* as declared, -1: chunked */
-    int64_t received; /* of it */
-    int64_t charged;  /* body.cap, as counted in http->body_bytes */
-    bool discard;     /* the answer stands: what comes of the body is dropped */
-    bool handled;     /* the handler has run */
-    bool watched;     /* `ticket` is in use, until the body is there */
-    arka_ticket ticket;
+    int64_t body_len;   /* as declared, -1: chunked */
+    int64_t received;   /* of it */
+    int64_t charged;    /* body.cap, as counted in http->body_bytes */
+    bool discard;       /* the answer stands: what comes of the body is dropped */
+    bool handled;       /* the handler has run */
+    arka_ticket ticket; /* the connection's: its end is noticed wherever it comes */
 } connection;
 
 /* ---- the life of a request ---- */
@@ -77,24 +78,10 @@ static void count_out(arka_http *http)
     }
 }
 
-static void watch_body(connection *c)
-{
-    arka_running_enter_receiving(c->http->server->running, &c->ticket, c->request.fd);
-    c->watched = true;
-}
-
-static void unwatch_body(connection *c)
-{
-    if (c->watched)
-        arka_running_leave(c->http->server->running, &c->ticket);
-    c->watched = false;
-}
-
 static void finish_request(connection *c)
 {
     arka_request *r = &c->request;
     const arka_log *log = r->server->log;
-    unwatch_body(c);
     if (r->answer.status >= 500)
         arka_count(&r->server->counters.requests_failed, 1);
     if (arka_log_wants(log, ARKA_DEBUG))
@@ -143,11 +130,19 @@ static void on_connection(void *context, struct MHD_Connection *connection_, voi
     arka_http *http = context;
     connection *c = *slot;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection_, MHD_CONNECTION_INFO_CONNECTION_FD);
         c = arka_calloc(1, sizeof *c);
-        if (c != NULL)
+        if (c != NULL) {
             c->http = http;
+            arka_running_enter_receiving(http->server->running, &c->ticket, info->connect_fd);
+        }
         *slot = c;
-    } else if (c != NULL) {
+        return;
+    }
+    atomic_fetch_sub_explicit(&http->n_connections, 1, memory_order_relaxed);
+    if (c != NULL) {
+        arka_running_leave(http->server->running, &c->ticket);
         atomic_fetch_sub_explicit(&http->body_bytes, c->charged, memory_order_relaxed);
         arka_buf_fini(&c->target);
         arka_buf_fini(&c->body);
@@ -244,7 +239,7 @@ static void start_request(connection *c, struct MHD_Connection *mhd, const char 
 /*
  * The library cannot answer in the middle of a body, and a connection closed on a client that
  * still sends would take the answer with it. So the answer goes out beside the library, and what
- * comes then is read and dropped for a while.
+ * comes then is read and dropped for a while; what the library has to say of it is sent no more.
  */
 static enum MHD_Result refuse_body(connection *c)
 {
@@ -255,6 +250,7 @@ static enum MHD_Result refuse_body(connection *c)
         return arka_reply_send(r);
     }
     arka_reply_send_now(r);
+    shutdown(r->fd, SHUT_WR);
     c->phase = DRAINING;
     ARKA_IGNORE(MHD_set_connection_option(r->connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                           (unsigned)DRAIN_S) == MHD_NO);
@@ -274,8 +270,6 @@ static enum MHD_Result begin(connection *c, struct MHD_Connection *mhd, const ch
     arka_error err = {0};
     start_request(c, mhd, method);
     arka_status status = declared_length(&c->request, &c->body_len, &err);
-    if (c->body_len != 0 || status != ARKA_OK)
-        watch_body(c);
     if (status != ARKA_OK) {
         arka_answer_fail(&c->request, &err);
         return refuse_body(c);
@@ -421,7 +415,6 @@ static enum MHD_Result hand_over(connection *c)
 static enum MHD_Result end_of_body(connection *c)
 {
     arka_request *r = &c->request;
-    unwatch_body(c);
     if (c->phase == DRAINING)
         return MHD_NO;
     if (c->discard || c->handled)
@@ -473,7 +466,8 @@ static arka_status start_daemon(arka_http *http, arka_error *err)
     const arka_settings *s = http->server->settings;
     int n_threads = s->workers > 0 ? (int)s->workers : arka_n_processors();
     struct MHD_OptionItem options[] = {
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->max_connections, NULL},
+        /* shared out among its threads; none of them may come to its share, see take_connection */
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(s->max_connections * n_threads), NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->idle_timeout, NULL},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, http},
@@ -525,8 +519,17 @@ void arka_http_free(arka_http *http)
 void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *peer,
                                socklen_t peer_len)
 {
+    /*
+     * Not by the library's own limit: a thread of 0.9.75 that meets it keeps one of its locks and
+     * serves nobody any more.
+     */
+    int n = atomic_fetch_add_explicit(&http->n_connections, 1, memory_order_relaxed);
+    bool room = n < http->server->settings->max_connections;
+    if (!room)
+        close(fd);
     /* refusing, it closes the socket itself */
-    ARKA_IGNORE(MHD_add_connection(http->daemon, fd, peer, peer_len) == MHD_NO);
+    if (!room || MHD_add_connection(http->daemon, fd, peer, peer_len) == MHD_NO)
+        atomic_fetch_sub_explicit(&http->n_connections, 1, memory_order_relaxed);
 }
 
 bool arka_http_wait_idle(arka_http *http, arka_mono deadline)

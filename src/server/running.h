@@ -4,8 +4,8 @@
  * came together with its last bytes. Any thread.
  *
  * A query whose client is gone is cancelled; a client that closes only its sending side counts as
- * gone. A body that will not be completed wakes its connection, which then sees the end. The
- * queries are also cancelled when a stop has waited long enough.
+ * gone. A connection on which no more will come is woken, so that it sees the end. The queries are
+ * also cancelled when a stop has waited long enough.
  */
 #ifndef ARKA_SERVER_RUNNING_H
 #define ARKA_SERVER_RUNNING_H
@@ -30,7 +30,7 @@ void arka_running_free(arka_running *running);
 
 /** A query; `fd`: the client's socket, watched from now on. */
 void arka_running_enter(arka_running *running, arka_ticket *ticket, int fd);
-/** A request whose body is coming. */
+/** A connection, from its beginning to its end. */
 void arka_running_enter_receiving(arka_running *running, arka_ticket *ticket, int fd);
 void arka_running_leave(arka_running *running, arka_ticket *ticket);
 /** The query there is to cancel (NULL: not any more); cancelled at once if its ticket was. */
