@@ -39,7 +39,7 @@ void arka_disk_fini(arka_disk *disk)
     disk->ballast_path = NULL;
 }
 
-arka_status arka_disk_watch(arka_disk *disk, const char *dir, arka_error *err)
+arka_status arka_disk_watch(arka_disk *disk, const char *dir, const char *what, arka_error *err)
 {
     for (int i = 0; i < disk->n_places; i++)
         if (strcmp(disk->places[i].path, dir) == 0)
@@ -48,6 +48,7 @@ arka_status arka_disk_watch(arka_disk *disk, const char *dir, arka_error *err)
     char *path = arka_strdup(dir);
     if (path == NULL)
         return arka_fail_nomem(err, "a path", strlen(dir));
+    disk->places[disk->n_places].what = what;
     disk->places[disk->n_places++].path = path;
     return ARKA_OK;
 }
@@ -89,7 +90,7 @@ bool arka_disk_check(arka_disk *disk)
     return changed;
 }
 
-bool arka_disk_is_low(const arka_disk *disk, char *out, size_t cap)
+bool arka_disk_is_low(const arka_disk *disk, char *out, size_t cap, const char **where)
 {
     for (int i = 0; i < disk->n_places; i++) {
         const arka_disk_place *p = &disk->places[i];
@@ -98,10 +99,12 @@ bool arka_disk_is_low(const arka_disk *disk, char *out, size_t cap)
         int64_t n_free = atomic_load(&p->n_free), reserve = atomic_load(&p->n_reserve);
         if (n_free < reserve + reserve / 4)
             snprintf(out, cap,
-                     "the disk of %s is nearly full: %lld MiB are free, writes need %lld MiB",
-                     p->path, (long long)n_free >> 20, (long long)(reserve + reserve / 4) >> 20);
+                     "the disk of the %s is nearly full: %lld MiB are free, writes need %lld MiB",
+                     p->what, (long long)n_free >> 20, (long long)(reserve + reserve / 4) >> 20);
         else
-            snprintf(out, cap, "the file system of %s can hardly make another file", p->path);
+            snprintf(out, cap, "the disk of the %s can hardly take another file", p->what);
+        if (where != NULL)
+            *where = p->path;
         return true;
     }
     return false;

@@ -16,7 +16,8 @@ enum { ARKA_DISK_PLACES = 3 };
 
 typedef struct arka_disk_place {
     char *path;
-    atomic_bool low; /* below the reserve, and not above it by a quarter yet */
+    const char *what; /* "data files", "log" …: for those who need no paths */
+    atomic_bool low;  /* below the reserve, and not above it by a quarter yet */
     atomic_int_fast64_t n_free, n_reserve; /* bytes, when it was looked at */
 } arka_disk_place;
 
@@ -36,16 +37,23 @@ ARKA_MUST_USE arka_status arka_disk_init(arka_disk *disk, const arka_os *os, int
                                          arka_error *err);
 /** One that was never made (all zero) is fine. The ballast stays. */
 void arka_disk_fini(arka_disk *disk);
-/** A directory on a file system that matters; copied. One that is given twice is watched once. */
-ARKA_MUST_USE arka_status arka_disk_watch(arka_disk *disk, const char *dir, arka_error *err);
+/**
+ * A directory on a file system that matters; copied. One that is given twice is watched once.
+ * `what` lies there: a literal.
+ */
+ARKA_MUST_USE arka_status arka_disk_watch(arka_disk *disk, const char *dir, const char *what,
+                                          arka_error *err);
 
 /**
  * Look how much is free. True when that changed whether it is enough. A directory that cannot be
  * looked at stays as it was. Any thread.
  */
 bool arka_disk_check(arka_disk *disk);
-/** Is one of them low? Then `out` has a sentence why. Any thread. */
-bool arka_disk_is_low(const arka_disk *disk, char *out, size_t cap);
+/**
+ * Is one of them low? Then `out` has a sentence why; *where, which may be NULL, its path. Any
+ * thread.
+ */
+bool arka_disk_is_low(const arka_disk *disk, char *out, size_t cap, const char **where);
 /** Is it an error for want of space? */
 bool arka_disk_is_full(const arka_error *why);
 /** Give the ballast up; true when there was one. Any thread. */

@@ -2,14 +2,15 @@
 #include "base/buf.h"
 #include "engine/engine_priv.h"
 
-static arka_status watch_dir_of(arka_disk *disk, const char *path, arka_error *err)
+static arka_status watch_dir_of(arka_disk *disk, const char *path, const char *what,
+                                arka_error *err)
 {
     const char *slash = strrchr(path, '/');
     char *dir = slash == NULL ? arka_strdup(".")
                               : arka_strndup(path, slash == path ? 1 : (size_t)(slash - path));
     if (dir == NULL)
         return arka_fail_nomem(err, "a path", strlen(path));
-    arka_status status = arka_disk_watch(disk, dir, err);
+    arka_status status = arka_disk_watch(disk, dir, what, err);
     arka_free(dir);
     return status;
 }
@@ -17,8 +18,10 @@ static arka_status watch_dir_of(arka_disk *disk, const char *path, arka_error *e
 static void tell(arka_engine *e)
 {
     char why[400];
-    if (arka_disk_is_low(&e->disk, why, sizeof why))
-        arka_engine__event(e, ARKA_EVENT_ERROR, "disk_low", "writes are refused: %s", why);
+    const char *where;
+    if (arka_disk_is_low(&e->disk, why, sizeof why, &where))
+        arka_engine__event(e, ARKA_EVENT_ERROR, "disk_low", "writes are refused: %s (%s)", why,
+                           where);
     else
         arka_engine__event(e, ARKA_EVENT_WARN, "disk_ok",
                            "the disks have room again: writes are accepted");
@@ -41,10 +44,10 @@ arka_status arka_engine__guard_disks(arka_engine *engine, const char *wal_dir, a
                                               path.data, o->ballast_bytes, err);
     arka_buf_fini(&path);
     ARKA_TRY(status);
-    ARKA_TRY(arka_disk_watch(&engine->disk, engine->base_path, err));
-    ARKA_TRY(watch_dir_of(&engine->disk, engine->manifest_path, err));
+    ARKA_TRY(arka_disk_watch(&engine->disk, engine->base_path, "data files", err));
+    ARKA_TRY(watch_dir_of(&engine->disk, engine->manifest_path, "manifest", err));
     if (wal_dir != NULL)
-        ARKA_TRY(arka_disk_watch(&engine->disk, wal_dir, err));
+        ARKA_TRY(arka_disk_watch(&engine->disk, wal_dir, "log", err));
     check(engine);
     return ARKA_OK;
 }
@@ -52,7 +55,7 @@ arka_status arka_engine__guard_disks(arka_engine *engine, const char *wal_dir, a
 bool arka_engine__disk_refuses(arka_engine *engine, arka_error *err)
 {
     char why[400];
-    if (!arka_disk_is_low(&engine->disk, why, sizeof why))
+    if (!arka_disk_is_low(&engine->disk, why, sizeof why, NULL))
         return false;
     arka_fail(err, ARKA_BUSY, "%s", why);
     return true;

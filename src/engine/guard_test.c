@@ -51,7 +51,7 @@ static bool low_at(arka_disk *disk, int64_t mib)
     char why[300];
     free_mib = mib;
     arka_disk_check(disk);
-    return arka_disk_is_low(disk, why, sizeof why);
+    return arka_disk_is_low(disk, why, sizeof why, NULL);
 }
 
 TEST(the_reserve_is_five_percent_or_a_gibibyte_with_a_quarter_more_to_come_back)
@@ -60,7 +60,7 @@ TEST(the_reserve_is_five_percent_or_a_gibibyte_with_a_quarter_more_to_come_back)
     arka_os os = fake_os();
     arka_disk disk;
     ASSERT_OK(arka_disk_init(&disk, &os, -1, "", 0, &err));
-    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), &err));
+    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), "tests", &err));
     total_mib = 10000; /* 5 %: 500 MiB */
     assert_false(low_at(&disk, 500));
     assert_true(low_at(&disk, 499));
@@ -81,12 +81,12 @@ TEST(a_reserve_that_was_set_holds_and_none_is_none)
     arka_disk disk;
     total_mib = 1000;
     ASSERT_OK(arka_disk_init(&disk, &os, 700 << 20, "", 0, &err));
-    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), &err));
+    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), "tests", &err));
     assert_true(low_at(&disk, 699));
     assert_false(low_at(&disk, 875));
     arka_disk_fini(&disk);
     ASSERT_OK(arka_disk_init(&disk, &os, 0, "", 0, &err));
-    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), &err));
+    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), "tests", &err));
     assert_false(low_at(&disk, 0));
     arka_disk_fini(&disk);
 }
@@ -101,10 +101,12 @@ TEST(a_file_system_that_can_make_no_more_files_is_full_too)
     files_total = 1000000;
     files_free = 1023;
     ASSERT_OK(arka_disk_init(&disk, &os, -1, "", 0, &err));
-    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), &err));
+    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), "tests", &err));
     assert_true(low_at(&disk, 9000));
-    assert_true(arka_disk_is_low(&disk, why, sizeof why));
-    assert_non_null(strstr(why, "can hardly make another file"));
+    const char *where;
+    assert_true(arka_disk_is_low(&disk, why, sizeof why, &where));
+    assert_string_equal(where, kit_tmpdir());
+    assert_non_null(strstr(why, "the disk of the tests can hardly take another file"));
     files_free = 1024;
     assert_false(low_at(&disk, 9000));
     arka_disk_fini(&disk);
@@ -117,8 +119,8 @@ TEST(a_disk_that_cannot_be_looked_at_stays_as_it_was)
     arka_disk disk;
     total_mib = 10000;
     ASSERT_OK(arka_disk_init(&disk, &os, -1, "", 0, &err));
-    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), &err));
-    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), &err));
+    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), "tests", &err));
+    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), "tests", &err));
     assert_int_equal(disk.n_places, 1);
     assert_true(low_at(&disk, 1));
     cannot_look = true;
@@ -138,7 +140,7 @@ TEST(ballast_is_made_where_there_is_room_given_up_once_and_made_again)
     const char *path = in_tmp("ballast");
     total_mib = 10000;
     ASSERT_OK(arka_disk_init(&disk, &os, -1, path, 3 << 20, &err));
-    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), &err));
+    ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), "tests", &err));
     low_at(&disk, 627); /* with three MiB less it would not have its reserve and a quarter */
     ASSERT_OK(arka_disk_make_ballast(&disk, &err));
     assert_int_equal(size_of(path), -1);
@@ -174,7 +176,7 @@ TEST(ballast_that_cannot_be_made_leaves_nothing)
         arka_error err = {0};
         arka_disk disk;
         ASSERT_OK(arka_disk_init(&disk, &os, -1, path, 3 << 20, &err));
-        ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), &err));
+        ASSERT_OK(arka_disk_watch(&disk, kit_tmpdir(), "tests", &err));
         low_at(&disk, 5000);
         kit_os_fail((kit_os_fault){.n = n, .error = ENOSPC, .done = true});
         arka_status status = arka_disk_make_ballast(&disk, &err);
@@ -226,7 +228,7 @@ TEST(an_engine_on_a_disk_that_fills_up_refuses_writes_says_why_and_heals)
     arka_engine__look_at_disks(e, false);
     assert_int_equal(t.low, 1); /* told once */
     assert_true(arka_engine_is_refusing(e, why, sizeof why));
-    assert_non_null(strstr(why, o.base_path));
+    assert_non_null(strstr(why, "the disk of the data files is nearly full"));
     assert_non_null(strstr(why, "400 MiB are free, writes need 625 MiB"));
     ASSERT_FAILS(kit_write(e, "default", "m", kit_rows(0, 1, 5), &err), ARKA_BUSY,
                  "is nearly full");
