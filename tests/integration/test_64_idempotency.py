@@ -387,6 +387,22 @@ def test_without_a_log_they_are_told_apart_while_it_runs(arc_start, tmp_path):
     assert arc.rows("SELECT v FROM m ORDER BY v") == [[0], [1], [2]]
 
 
+@pytest.mark.parametrize("durability", ["synced", "written"])
+def test_an_async_log_keeps_what_it_acknowledged(arc_start, tmp_path, durability):
+    """The process dies right after the answer; nothing was synced."""
+    data = tmp_path / "d"
+    env = {**NEVER, "WAL_SYNC_MODE": "async"}
+    arc = arc_start(env, data=data)
+    for i in range(4):
+        headers = keyed(f"k{i}", x_arc_durability=durability)
+        first = arc.post(LINES, f"m v={i} {i}", headers)
+        arc.kill()
+        arc = arc_start(env, data=data)
+        again = arc.post(LINES, f"m v={i} {i}", headers)
+        assert is_repeated(again) and again.headers["X-Arc-LSN"] == first.headers["X-Arc-LSN"]
+    assert arc.rows("SELECT v FROM m ORDER BY v") == [[0], [1], [2], [3]]
+
+
 def test_a_request_in_pieces(arc):
     """A body sent in chunks; and a connection that ends in the middle stores nothing and holds no key."""
     for cut in (True, False):
