@@ -55,6 +55,12 @@ static inline void kit_os_fail(kit_os_fault fault)
     atomic_store(&kit_os_left, fault.n);
 }
 
+/** From now on all goes well; also while other threads are inside. */
+static inline void kit_os_heal(void)
+{
+    atomic_store(&kit_os_left, 0);
+}
+
 /** Has the last script with an n come to its failure? */
 static inline bool kit_os_failed(void)
 {
