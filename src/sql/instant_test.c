@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "kit/faulty_os.h"
 #include "kit/sql.h"
@@ -120,6 +121,63 @@ TEST(an_unknown_table_is_named_among_those_that_are_there)
     check_fails("SELECT * FROM a, nowhere, b", ARKA_NOTFOUND, "unknown table: default.nowhere");
     check_fails("SELECT * FROM a, \"other-db\".b", ARKA_NOTFOUND, "unknown table: other-db.b");
     check_rows("SELECT count(*) FROM a", "3"); /* what the failures had pinned is not in the way */
+    close_service();
+}
+
+/* ---- which rows are read ---- */
+
+TEST(QRY_3_files_that_cannot_have_the_rows_are_not_touched)
+{
+    arka_error err = {0};
+    arka_snapshot *files;
+    open_service("untouched");
+    put("default", "t", "time:t v:i", "1000000 1");
+    flush("default", "t");
+    put("default", "t", "time:t v:i", "90000000000 2"); /* a day later */
+    flush("default", "t");
+    put("default", "t", "time:t v:i", "180000000000 4");
+    check_rows("SELECT sum(v) FROM t", "7");
+    ASSERT_OK(arka_engine_snapshot(engine, ARKA_SLICE("default"), ARKA_SLICE("t"), &files, &err));
+    assert_int_equal(files->n_files, 2);
+    assert_int_equal(truncate(files->files[0]->path, 10), 0);
+    check_rows("SELECT sum(v) FROM t WHERE time >= '1970-01-02'", "6");
+    assert_int_equal(truncate(files->files[1]->path, 10), 0);
+    check_rows("SELECT sum(v) FROM t WHERE time >= '1970-01-03'", "4");
+    check_rows("SELECT v FROM t WHERE time > '1970-01-02T12:00:00Z' AND time < '2000-01-01'", "4");
+    arka_buf out = ARKA_BUF_INIT;
+    assert_int_not_equal(
+        query_rows("default", false, "SELECT sum(v) FROM t WHERE time >= '1970-01-02'", &out, &err),
+        ARKA_OK);
+    arka_buf_fini(&out);
+    arka_snapshot_unref(files);
+    close_service();
+}
+
+TEST(QRY_8_batches_of_any_size_are_read_whole_in_chunks)
+{
+    static const int SIZES[] = {1, 2047, 2048, 2049, 4096, 5000, 1, 122879, 122881};
+    int64_t n = 0;
+    open_service("sizes");
+    for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; i++) {
+        arka_error err = {0};
+        arka_block *block;
+        arka_batch *batch;
+        int time, v;
+        uint64_t lsn;
+        ASSERT_OK(arka_block_new(SIZES[i], 0, &block, &err));
+        ASSERT_OK(arka_block_add(block, ARKA_SLICE("time"), ARKA_TIMESTAMPTZ, false, &time, &err));
+        ASSERT_OK(arka_block_add(block, ARKA_SLICE("v"), ARKA_BIGINT, false, &v, &err));
+        for (int k = 0; k < SIZES[i]; k++)
+            ((int64_t *)arka_block_values(block, time))[k] =
+                ((int64_t *)arka_block_values(block, v))[k] = ++n;
+        ASSERT_OK(arka_block_seal(block, 0, &batch, &err));
+        put_batch("default", "t", batch);
+        assert_int_equal(ask("SELECT count(*) FROM t", &lsn), n);
+        assert_int_equal(lsn, n);
+        assert_int_equal(ask("SELECT sum(v)::BIGINT FROM t", &lsn), n * (n + 1) / 2);
+        assert_int_equal(ask("SELECT count(DISTINCT v) FROM t WHERE v BETWEEN 1 AND 1000000", &lsn),
+                         n);
+    }
     close_service();
 }
 
