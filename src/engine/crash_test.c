@@ -28,9 +28,27 @@ static void set_paths(const char *name)
     snprintf(image, sizeof image, "%s/%s-image", kit_tmpdir(), name);
 }
 
+/* Whatever has the name of a data file is a whole one. */
+static int check_whole(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st, (void)ftw;
+    size_t n = strlen(path);
+    if (kind != FTW_F || n < 8 || strcmp(path + n - 8, ".parquet") != 0)
+        return 0;
+    arka_error err = {0};
+    char *bytes;
+    ASSERT_OK(arka_file_read(path, 1 << 20, &bytes, &n, &err));
+    assert_true(n > 8);
+    assert_memory_equal(bytes, "PAR1", 4);
+    assert_memory_equal(bytes + n - 4, "PAR1", 4);
+    arka_free(bytes);
+    return 0;
+}
+
 static void check_image(void)
 {
     arka_error err = {0};
+    nftw(image, check_whole, 16, FTW_PHYS);
     char base[320], manifest[320], wal[320];
     snprintf(base, sizeof base, "%s/data", image);
     snprintf(manifest, sizeof manifest, "%s/arc.db", image);

@@ -116,6 +116,17 @@ size_t arka_due_together(const arka_due *items, size_t n, const arka_engine_opti
     return i;
 }
 
+size_t arka_due_next(const arka_due *items, size_t n, size_t at, bool late)
+{
+    if (!late)
+        return at;
+    if (at > 0 && items[at - 1].class == ARKA_DUE_OTHER)
+        return n;
+    while (at < n && items[at].class != ARKA_DUE_OTHER)
+        at++;
+    return at;
+}
+
 /* ---- lag ---- */
 
 void arka_lag_note(arka_lag *lag, int64_t records, uint64_t lsn, int64_t span)

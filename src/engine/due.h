@@ -52,6 +52,13 @@ size_t arka_due_pick(arka_due *items, size_t n, const arka_engine_options *optio
  */
 size_t arka_due_together(const arka_due *items, size_t n, const arka_engine_options *options);
 
+/**
+ * Where the flusher goes on when it has done those before `at` < n: there, or, when it is late
+ * already, at the others, so that large tables that are always due do not keep all of its time; n
+ * when the others have had a turn and it is time to look again.
+ */
+size_t arka_due_next(const arka_due *items, size_t n, size_t at, bool late);
+
 /* ---- how far the log has gone on ---- */
 
 enum { ARKA_LAG_MARKS = 64 };

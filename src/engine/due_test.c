@@ -68,6 +68,20 @@ TEST(a_large_table_does_not_wait_behind_thousands_of_small_ones)
     assert_in_range(together, 100, 1000); /* many, but not all at once */
 }
 
+TEST(however_late_it_is_the_others_have_a_turn_between_the_large_ones)
+{
+    arka_due items[6] = {{.class = ARKA_DUE_LARGE},  {.class = ARKA_DUE_LARGE},
+                         {.class = ARKA_DUE_FORCED}, {.class = ARKA_DUE_OTHER},
+                         {.class = ARKA_DUE_OTHER},  {.class = ARKA_DUE_OTHER}};
+    for (size_t at = 0; at < 6; at++)
+        assert_int_equal(arka_due_next(items, 6, at, false), at);
+    assert_int_equal(arka_due_next(items, 6, 1, true), 3);
+    assert_int_equal(arka_due_next(items, 6, 3, true), 3);
+    assert_int_equal(arka_due_next(items, 6, 4, true), 6);
+    assert_int_equal(arka_due_next(items, 3, 1, true), 3); /* there are none */
+    assert_int_equal(arka_due_next(items + 3, 3, 1, true), 3);
+}
+
 /* D8: what counts is the file that it would make. */
 TEST(a_table_is_large_by_the_file_that_its_rows_would_make)
 {

@@ -90,20 +90,18 @@ static bool work(arka_flusher *f)
 {
     look(f);
     arka_mono start = arka_mono_now();
-    size_t first_other = 0;
-    while (first_other < f->due.n && f->due.items[first_other].class != ARKA_DUE_OTHER)
-        first_other++;
+    bool more = false;
     for (size_t at = 0; at < f->due.n && !has_to_stop(f->engine);) {
         bool late = arka_mono_since_ms(start) > LOOK_AGAIN_AFTER_MS;
-        if (late && (first_other == f->due.n || at > first_other))
-            return true;
-        if (late) /* the large ones may never end: the small ones have their turn between them */
-            at = first_other;
-        at += flush_some(f, at);
+        size_t next = arka_due_next(f->due.items, f->due.n, at, late);
+        more |= next != at;
+        if (next == f->due.n)
+            break;
+        at = next + flush_some(f, next);
         if (arka_gate_zone(&f->engine->gate) != f->state.zone)
             return true;
     }
-    return false;
+    return more;
 }
 
 /* ---- log and disks ---- */

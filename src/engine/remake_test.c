@@ -156,6 +156,30 @@ TEST(a_lost_file_whose_rows_the_log_has_let_go_is_told_and_stays)
     ASSERT_OK(arka_engine_close(e, &err));
 }
 
+TEST(a_lost_file_is_not_made_again_of_a_log_that_lost_rows_too)
+{
+    char wal[300], dir[4][400], segment[600];
+    arka_error err = {0};
+    arka_engine_options o = logged("both", wal);
+    arka_engine *e = with_flushes(&o), *again;
+    crash_without("both", file_of(e, "a", 0), false, &o, dir);
+    snprintf(segment, sizeof segment, "%s/segment_%020d.arrow", o.wal_dir, 1);
+    int fd = open(segment, O_RDWR);
+    assert_true(fd >= 0);
+    char x;
+    assert_int_equal(pread(fd, &x, 1, 3000), 1); /* in the middle of synced rows */
+    x ^= 1;
+    assert_int_equal(pwrite(fd, &x, 1, 3000), 1);
+    close(fd);
+    ASSERT_FAILS(arka_engine_open(&o, &again, &err), ARKA_CORRUPT, "segment_");
+    o.wal_quarantine = true;
+    ASSERT_OK(arka_engine_open(&o, &again, &err));
+    assert_int_equal(n_remade, 0);
+    assert_int_equal(n_missing, 1);
+    ASSERT_OK(arka_engine_close(again, &err));
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
 TEST(a_crash_while_rows_are_made_again_leaves_them_to_the_next_start)
 {
     char wal[300], dir[4][400];
