@@ -40,13 +40,16 @@ static arka_status scan(arka_wal *wal, arka_wal__meter *meter, arka_wal__scanned
 static arka_status cut(arka_wal *wal, arka_wal__found *f, arka_wal_recovered *out, arka_error *err)
 {
     int64_t torn = f->size - f->safe_at;
-    if (f->safe_at == 0)
+    if (f->garbage) /* perhaps it is somebody's: nothing is lost by keeping it */
+        ARKA_TRY(arka_wal__move_away(wal->os, wal->dir, f->name, err));
+    else if (f->safe_at == 0)
         ARKA_TRY(arka_wal__unlink(wal->os, wal->dir, f->name, err));
     else
         ARKA_TRY(arka_wal__cut(wal->os, wal->dir, f->name, f->safe_at, f->open_run, err));
     arka_wal__event(wal, ARKA_WAL__WARN, "wal_torn_tail",
-                    "%s: %" PRId64 " bytes from byte %" PRId64 " on were never synced, cut (%s)",
-                    f->name, torn, f->safe_at, f->bad);
+                    "%s: %" PRId64 " bytes from byte %" PRId64 " on were never synced, %s (%s)",
+                    f->name, torn, f->safe_at,
+                    f->garbage ? "moved to " ARKA_WAL__QUARANTINE : "cut", f->bad);
     out->torn_bytes += torn;
     f->size = f->safe_at == 0 ? 0 : f->safe_at + (f->open_run ? 8 : 0);
     f->damaged = false;

@@ -121,7 +121,7 @@ static arka_status read_field_ids(const arka_wal__cursor *c, int16_t **out, int 
     for (int i = 0; i < n_fields; i++) {
         uint64_t id = 0;
         arka_slice text = arka_arrow_pairs_find(fields[i].metadata, ARKA_SLICE("PARQUET:field_id"));
-        if (!arka_parse_u64(text.data, text.len, &id) || id == 0 || id > INT16_MAX)
+        if (text.len == 0 || !arka_parse_u64(text.data, text.len, &id) || id == 0 || id > INT16_MAX)
             continue;
         while (*n < (int)id)
             columns[(*n)++] = -1;
@@ -283,8 +283,8 @@ static arka_status keep_bytes(const arka_os *os, const char *dir, arka_wal__inpu
     return status;
 }
 
-/* A segment that should not be there goes to the quarantine as it is. */
-static arka_status move_away(const arka_os *os, const char *dir, const char *name, arka_error *err)
+arka_status arka_wal__move_away(const arka_os *os, const char *dir, const char *name,
+                                arka_error *err)
 {
     char *to, *from;
     ARKA_TRY(quarantine_path(os, dir, name, &to, err));
@@ -334,7 +334,7 @@ static arka_status publish(const salvage *s, const arka_wal__scanned *scanned, a
         uint64_t base = s->made.items[i - 1];
         replaced |= base == f->base;
         if (base != f->base && find(scanned, base) != NULL)
-            ARKA_TRY(move_away(s->os, s->dir, find(scanned, base)->name, err));
+            ARKA_TRY(arka_wal__move_away(s->os, s->dir, find(scanned, base)->name, err));
         ARKA_TRY(publish_one(s, base, err));
     }
     if (replaced)
@@ -421,7 +421,7 @@ arka_status arka_wal__set_aside(const arka_os *os, const char *dir,
     arka_status status;
     if (scanned->trouble == ARKA_WAL__CONFLICT || (f->misplaced && f->bad_at == 0)) {
         snprintf(text, 512, "%.400s: it was moved to " ARKA_WAL__QUARANTINE, scanned->text);
-        return move_away(os, dir, f->name, err);
+        return arka_wal__move_away(os, dir, f->name, err);
     }
     if (scanned->trouble == ARKA_WAL__GAP) {
         status = set_gap_aside(&s, scanned, text, err);

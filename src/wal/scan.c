@@ -7,7 +7,7 @@
 #include "base/number.h"
 #include "wal/wal_priv.h"
 
-enum { PREFIX = 8 };
+enum { PREFIX = 8, TEXT = 16 };
 
 arka_status arka_wal__cursor_open(const arka_os *os, const char *dir, uint64_t base,
                                   arka_wal__cursor *out, arka_error *err)
@@ -63,6 +63,17 @@ static arka_slice find_crc(const arka_ipc_message *m)
     return (arka_slice){NULL, 0};
 }
 
+/* Files that people make begin with text ("PAR1", "#!/bin/sh"), what a disk leaves does not. */
+static bool is_text(const char *p, size_t n)
+{
+    bool text = n > 0;
+    for (size_t i = 0; i < n && i < 4; i++)
+        text &= p[i] >= ' ' && p[i] <= '~';
+    for (size_t i = 4; i < n; i++)
+        text &= (p[i] >= ' ' && p[i] <= '~') || p[i] == '\n' || p[i] == '\r' || p[i] == '\t';
+    return text;
+}
+
 /*
  * The message at `at`, whose metadata is whole and right; *body_crc: what its body must have. *ok
  * is false when there is none, then c->bad says why.
@@ -79,9 +90,13 @@ static arka_status read_head(arka_wal__cursor *c, int64_t at, arka_ipc_message *
         bad(c, "%" PRId64 " bytes are no whole message", left);
         return ARKA_OK;
     }
-    ARKA_TRY(arka_wal__input_get(&c->in, at, PREFIX, &p, err));
+    size_t n_text = left < TEXT ? (size_t)left : TEXT;
+    ARKA_TRY(arka_wal__input_get(&c->in, at, at == 0 ? n_text : PREFIX, &p, err));
     memcpy(words, p, sizeof words);
-    c->foreign = at == 0 && words[0] != 0 && words[0] != UINT32_MAX;
+    if (at == 0) {
+        c->garbage = words[0] != 0 && words[0] != UINT32_MAX;
+        c->foreign = is_text(p, c->garbage ? n_text : 0);
+    }
     if (words[0] != UINT32_MAX || words[1] % 8 != 0 || words[1] > ARKA_WAL__METADATA ||
         words[1] > left - PREFIX) {
         bad(c, "%08" PRIx32 " %08" PRIx32 " begins no message", words[0], words[1]);
@@ -104,7 +119,8 @@ static arka_status read_head(arka_wal__cursor *c, int64_t at, arka_ipc_message *
           hex8(text.data + 8, &crc) && crc == arka_wal__head_crc(p, n, (size_t)(text.data - p));
     if (!*ok)
         bad(c, text.len == 0 ? "its metadata has no checksum" : "its metadata fails its checksum");
-    c->foreign = at == 0 && text.len == 0;
+    if (at == 0)
+        c->foreign = text.len == 0;
     return ARKA_OK;
 }
 
@@ -144,7 +160,7 @@ static arka_status read_message(arka_wal__cursor *c, int64_t at, arka_ipc_messag
 static bool u64_of(arka_arrow_pairs pairs, arka_slice key, uint64_t *out)
 {
     arka_slice text = arka_arrow_pairs_find(pairs, key);
-    return arka_parse_u64(text.data, text.len, out);
+    return text.len > 0 && arka_parse_u64(text.data, text.len, out);
 }
 
 static arka_status check_version(const arka_wal__cursor *c, arka_arrow_pairs pairs, arka_error *err)
@@ -174,7 +190,7 @@ static bool read_facts(arka_arrow_pairs pairs, arka_wal__run_facts *out)
     u64_of(pairs, ARKA_SLICE("arka:lost_to"), &out->lost_to);
     if (!u64_of(pairs, ARKA_SLICE("arka:epoch"), &out->epoch) ||
         !u64_of(pairs, ARKA_SLICE("arka:segment"), &out->base) ||
-        !u64_of(pairs, ARKA_SLICE("arka:prev_lsn"), &out->prev_lsn) ||
+        !u64_of(pairs, ARKA_SLICE("arka:prev_lsn"), &out->prev_lsn) || id.len == 0 ||
         !arka_parse_i64(id.data, id.len, &schema_id) || schema_id < 0 || schema_id > INT32_MAX)
         return false;
     out->schema_id = (int32_t)schema_id;

@@ -20,14 +20,20 @@ static bool oldest_below(arka_wal *wal, uint64_t pin_lsn, uint64_t *base)
     return found;
 }
 
-static void drop_oldest(arka_wal *wal)
+/* The directory is synced each time: names may be lost in any order, and the log has no holes. */
+static arka_status remove_oldest(arka_wal *wal, uint64_t base, arka_error *err)
 {
+    char name[ARKA_WAL__NAME];
+    arka_wal__name(base, name);
+    ARKA_TRY(arka_wal__unlink(wal->os, wal->dir, name, err));
+    ARKA_FAILPOINT("wal_trim_unlinked");
     arka_mutex_lock(&wal->lock);
     wal->segments.n--;
     memmove(wal->segments.items, wal->segments.items + 1,
             wal->segments.n * sizeof *wal->segments.items);
     wal->stats.removed++;
     arka_mutex_unlock(&wal->lock);
+    return arka_wal__sync_dir(wal->os, wal->dir, err);
 }
 
 static bool begin_trim(arka_wal *wal, bool begin)
@@ -47,18 +53,8 @@ arka_status arka_wal_trim(arka_wal *wal, uint64_t pin_lsn, int64_t *out_removed,
     if (!begin_trim(wal, true))
         return ARKA_OK; /* another thread is at it */
     while (status == ARKA_OK && oldest_below(wal, pin_lsn, &base)) {
-        char name[ARKA_WAL__NAME];
-        arka_wal__name(base, name);
-        status = arka_wal__unlink(wal->os, wal->dir, name, err);
-        ARKA_FAILPOINT("wal_trim_unlinked");
-        if (status == ARKA_OK) {
-            drop_oldest(wal);
-            ++*out_removed;
-        }
-    }
-    if (*out_removed > 0) {
-        arka_status synced = arka_wal__sync_dir(wal->os, wal->dir, err);
-        status = status == ARKA_OK ? synced : status;
+        status = remove_oldest(wal, base, err);
+        *out_removed += status == ARKA_OK;
     }
     begin_trim(wal, false);
     return status;

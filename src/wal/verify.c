@@ -124,6 +124,7 @@ static arka_status verify(arka_wal__cursor *c, uint64_t limit, arka_wal__meter *
         return ARKA_OK;
     bool foreign = c->foreign && f->bad_at == 0;
     f->misplaced = c->misplaced;
+    f->garbage = c->garbage && f->bad_at == 0;
     c->at = f->bad_at;
     ARKA_TRY(look_behind(c, meter, f, &any, err));
     if (foreign && !any)

@@ -163,6 +163,7 @@ typedef struct arka_wal__cursor {
     arka_wal__frame frame;
     char bad[320];
     bool foreign;   /* BAD at the very beginning: it never was a segment's */
+    bool garbage;   /* it does not even begin like one */
     bool misplaced; /* BAD, but a message of a log: no torn write leaves that */
 } arka_wal__cursor;
 ARKA_MUST_USE arka_status arka_wal__cursor_open(const arka_os *os, const char *dir, uint64_t base,
@@ -205,6 +206,7 @@ typedef struct arka_wal__found {
     bool superseded;   /* something behind safe_at was written again elsewhere */
     int64_t n_records, n_rows, last_ts_us;
     uint64_t max_lsn, max_epoch;
+    bool garbage;   /* it does not begin with anything that is ever written */
     bool misplaced; /* a valid message where none can have been written */
     bool damaged;   /* the bytes from safe_at on do not end in a whole group */
     int64_t bad_at;
@@ -255,6 +257,9 @@ bool arka_wal__is_unfinished(const char *name);
 ARKA_MUST_USE arka_status arka_wal__remove_unfinished(const arka_os *os, const char *dir,
                                                       arka_error *err);
 
+/** A file that should not be there goes to the quarantine as it is. */
+ARKA_MUST_USE arka_status arka_wal__move_away(const arka_os *os, const char *dir, const char *name,
+                                              arka_error *err);
 /**
  * Set what stops the reading aside, so that the next scan gets past it; *text: what was done. After
  * a failure it can be done again.
