@@ -35,8 +35,9 @@ def db(arc_module):
 
 
 def tree(arc):
-    """Everything below the data directory but what SQLite and DuckDB keep for themselves."""
-    return {str(p): p.stat().st_size for p in arc.data.rglob("*") if p.is_file() and "arc.db" not in p.name}
+    """Everything below the data directory but what SQLite, DuckDB and the engine keep for themselves."""
+    own = ("arc.db", ".checkpoint", ".ballast")
+    return {str(p): p.stat().st_size for p in arc.data.rglob("*") if p.is_file() and not p.name.startswith(own)}
 
 
 @pytest.fixture(autouse=True)
