@@ -225,6 +225,38 @@ TEST(a_snapshot_keeps_what_it_saw_while_batches_are_put_together)
     arka_table_free(table);
 }
 
+TEST(MEM_1_what_readers_keep_of_batches_put_together_is_counted)
+{
+    arka_error err = {0};
+    arka_table *table = new_table();
+    arka_kept *kept;
+    arka_snapshot *first, *second;
+    ASSERT_OK(arka_kept_new(&kept, &err));
+    arka_table_count_kept(table, kept);
+    for (int i = 0; i < 100; i++)
+        append(table, make(i, 1, "", false));
+    assert_int_equal(arka_kept_bytes(kept), 0); /* nobody reads: they were freed at once */
+    for (int i = 0; i < 7; i++)
+        append(table, make(i, 1, "", false));
+    ASSERT_OK(arka_table_snapshot(table, &first, &err));
+    ASSERT_OK(arka_table_snapshot(table, &second, &err));
+    for (int i = 0; i < 1000; i++)
+        append(table, make(i, 1, "", false));
+    int64_t n_bytes = arka_kept_bytes(kept);
+    /* with what came into the slice that was open then */
+    assert_in_range(n_bytes, 1, first->n_hot_bytes + ARKA_SLICE_BATCHES * 400);
+    arka_snapshot_unref(first);
+    assert_int_equal(arka_kept_bytes(kept), n_bytes);
+    arka_snapshot_unref(second);
+    assert_int_equal(arka_kept_bytes(kept), 0);
+    ASSERT_OK(arka_table_snapshot(table, &first, &err));
+    for (int i = 0; i < 1000; i++)
+        append(table, make(i, 1, "", false));
+    arka_table_free(table);
+    arka_kept_unref(kept);
+    arka_snapshot_unref(first); /* it outlives table and counter */
+}
+
 TEST(batches_of_a_flush_are_left_alone_until_it_ends)
 {
     arka_error err = {0};
