@@ -6,6 +6,7 @@
 
 #include "engine/backlog.h"
 #include "engine/group.h"
+#include "os/failpoint.h"
 
 enum {
     GROUP_BYTES = 16 << 20, /* of rows in memory, after which a group is closed */
@@ -205,7 +206,9 @@ static void publish(arka_committer *c, arka_durability durability)
 {
     arka_group_publish(&c->group, durability);
     wake_watching(c);
+    ARKA_FAILPOINT("commit_published");
     answer(c, (int)durability, NULL);
+    ARKA_FAILPOINT("commit_answered");
 }
 
 static arka_status sync_log(arka_committer *c, arka_error *err)
@@ -221,6 +224,7 @@ static arka_status log_group(arka_committer *c, arka_error *err)
 {
     arka_engine *e = c->engine;
     arka_group *g = &c->group;
+    ARKA_FAILPOINT("commit_assigned");
     publish(c, ARKA_DURABILITY_MEMORY);
     ARKA_TRY(arka_wal_append(e->wal, g->entries.items, g->entries.n, err));
     if (c->unsynced_since.ns == 0)

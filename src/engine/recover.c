@@ -4,6 +4,7 @@
  */
 #include "columnar/tail.h"
 #include "engine/commit.h"
+#include "os/failpoint.h"
 
 /*
  * After an end that was not clean, rows that nobody was promised may have had numbers that no trace
@@ -233,12 +234,14 @@ arka_status arka_engine__recover(arka_engine *engine, arka_error *err)
     ARKA_TRY(arka_requests_load(engine->requests, engine->manifest, arka_wall_us(), err));
     if (engine->wal != NULL)
         ARKA_TRY(replay_log(engine, &found, err));
+    ARKA_FAILPOINT("recover_replayed");
     ARKA_TRY(choose_numbers(engine, &found, &next, err));
     arka_mutex_lock(&engine->publish);
     engine->assigned = next - 1;
     arka_engine__set_visible(engine, next - 1);
     arka_mutex_unlock(&engine->publish);
     atomic_store(&engine->answered, next - 1);
+    ARKA_FAILPOINT("recover_numbered");
     return engine->wal ? arka_wal_begin(engine->wal, next, engine->epoch, err) : ARKA_OK;
 }
 

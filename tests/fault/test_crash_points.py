@@ -83,8 +83,8 @@ def test_dies_there(tmp_path, point):
         ledger.cycle = cycle
         crash(data, ledger, point, rng.randint(1, OFTEN.get(point, 2)), rng)
         segments.read_all(data / "wal")
-        for again in rng.choice([[], ["recover_scanned"], ["recover_replayed"],
-                                 ["recover_scanned", "recover_replayed", "recover_scanned"]]):
+        for again in rng.choice([[], ["recover_replayed"], ["recover_numbered"],
+                                 ["recover_replayed", "recover_numbered", "recover_replayed"]]):
             die_at_start(data, again)
         arc = Killable(data)
         ledger.check(arc)
