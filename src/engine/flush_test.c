@@ -250,6 +250,8 @@ TEST(one_row_to_each_of_ten_thousand_hours_is_flushed_within_memory_and_found_in
 enum { EIGHT = 8 };
 
 typedef struct eight {
+    const char *name;
+    char wal[300];
     arka_engine_options options;
     arka_engine *engine;
     int64_t n_batches; /* batch k is of table k % EIGHT */
@@ -259,6 +261,18 @@ static const char *name_of(int64_t table)
 {
     static const char *const NAMES[EIGHT] = {"a", "b", "c", "d", "e", "f", "g", "h"};
     return NAMES[table % EIGHT];
+}
+
+static void begin_eight(eight *x, const char *name)
+{
+    arka_error err = {0};
+    *x = (eight){.name = name, .options = kit_engine_options(name)};
+    snprintf(x->wal, sizeof x->wal, "%s/%s/wal", kit_tmpdir(), name);
+    x->options.os = &kit_os;
+    x->options.wal_dir = x->wal;
+    x->options.wal_segment_bytes = 8192;
+    kit_vfs_install();
+    ASSERT_OK(arka_engine_open(&x->options, &x->engine, &err));
 }
 
 /* Each row that was acknowledged is there once. */
@@ -295,8 +309,8 @@ static void check_crash(const eight *x)
     arka_error err = {0};
     char root[300], image[300], base[320], manifest[320], wal[320];
     arka_engine *e;
-    snprintf(root, sizeof root, "%s/eight", kit_tmpdir());
-    snprintf(image, sizeof image, "%s/eight-image", kit_tmpdir());
+    snprintf(root, sizeof root, "%s/%s", kit_tmpdir(), x->name);
+    snprintf(image, sizeof image, "%s/%s-image", kit_tmpdir(), x->name);
     kit_copy_tree(root, image);
     snprintf(base, sizeof base, "%s/data", image);
     snprintf(manifest, sizeof manifest, "%s/arc.db", image);
@@ -306,6 +320,7 @@ static void check_crash(const eight *x)
     o.manifest_path = manifest;
     o.wal_dir = wal;
     ASSERT_OK(arka_engine_open(&o, &e, &err));
+    assert_in_range(stats_of(e).hot_bytes, 0, o.hot_limit_bytes);
     check_eight(x, e);
     ASSERT_OK(arka_engine_close(e, &err));
 }
@@ -342,15 +357,9 @@ static void flush_some(eight *x)
 
 TEST(flushes_of_eight_tables_in_any_order_with_failures_lose_and_double_nothing)
 {
-    static char wal[300];
+    eight x;
     arka_error err = {0};
-    eight x = {.options = kit_engine_options("eight")};
-    snprintf(wal, sizeof wal, "%s/eight/wal", kit_tmpdir());
-    x.options.os = &kit_os;
-    x.options.wal_dir = wal;
-    x.options.wal_segment_bytes = 8192;
-    kit_vfs_install();
-    ASSERT_OK(arka_engine_open(&x.options, &x.engine, &err));
+    begin_eight(&x, "eight");
     for (int seed = 0; seed < SEEDS; seed++) {
         int64_t removed;
         write_some(&x);
@@ -367,4 +376,20 @@ TEST(flushes_of_eight_tables_in_any_order_with_failures_lose_and_double_nothing)
     assert_int_equal(arka_engine__pinned_lsn(x.engine), arka_engine_visible_lsn(x.engine) + 1);
     ASSERT_OK(arka_engine_close(x.engine, &err));
     check_crash(&x);
+}
+
+/* REC-7: the flusher makes room while the log is replayed. */
+TEST(a_log_larger_than_memory_is_replayed_within_it)
+{
+    eight x;
+    arka_error err = {0};
+    begin_eight(&x, "larger");
+    while (stats_of(x.engine).hot_bytes < 3000000) {
+        int64_t k = x.n_batches++;
+        ASSERT_OK(
+            kit_write(x.engine, "default", name_of(k), ledger_batch(k * LEDGER_ROWS, 3), &err));
+    }
+    x.options.hot_limit_bytes = 500000;
+    check_crash(&x);
+    ASSERT_OK(arka_engine_close(x.engine, &err));
 }
