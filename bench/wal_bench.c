@@ -199,14 +199,15 @@ static void show_recovery(const char *dir, const char *name, int64_t rows, int n
     arka_wal_drop(w.wal);
     arka_wal_options_default(&options);
     options.dir = dir;
-    int64_t before = bench_wall_ns();
+    int64_t before = bench_wall_ns(), cpu = arka_cpu_thread_ns();
     bench_must(arka_wal_open(&options, &wal, &err), &err);
     bench_must(arka_wal_recover(wal, &(arka_wal_reader){.record = decode}, &found, &err), &err);
     double s = (double)(bench_wall_ns() - before) / 1e9;
+    double cpu_s = (double)(arka_cpu_thread_ns() - cpu) / 1e9;
     arka_wal_drop(wal);
-    printf("  %-28s %7.0f MB/s: %.0f MB, %lld records, %lld rows in %.2f s\n", name,
-           (double)found.n_bytes / s / 1e6, (double)found.n_bytes / 1e6, (long long)found.n_records,
-           (long long)found.n_rows, s);
+    printf("  %-28s %7.0f MB/s: %.0f MB, %lld records, %lld rows in %.2f s, of it %.2f s of CPU\n",
+           name, (double)found.n_bytes / s / 1e6, (double)found.n_bytes / 1e6,
+           (long long)found.n_records, (long long)found.n_rows, s, cpu_s);
     arka_batch_unref(w.batch);
     empty_dir(dir);
 }
