@@ -122,6 +122,18 @@ arka_status arka_engine_open(const arka_engine_options *options, arka_engine **o
     return status;
 }
 
+/* The next start may be without the log that has them, or there is none. */
+static void keep_requests(arka_engine *engine)
+{
+    arka_error err = {0};
+    if (arka_requests_keep(engine->requests, engine->manifest, UINT64_MAX, arka_wall_us(), &err) !=
+        ARKA_OK)
+        arka_engine__event(engine, ARKA_EVENT_WARN, "keys_not_kept",
+                           "a request that is repeated after the next start may be stored again, "
+                           "if the log is gone by then: %s",
+                           err.msg);
+}
+
 arka_status arka_engine_finish(arka_engine *engine, arka_error *err)
 {
     int64_t n_tables;
@@ -131,7 +143,10 @@ arka_status arka_engine_finish(arka_engine *engine, arka_error *err)
     arka_engine__stop_committer(engine);
     if (!engine->opened)
         return ARKA_OK;
-    return arka_engine_flush(engine, (arka_slice){0}, (arka_slice){0}, &n_tables, err);
+    arka_status status =
+        arka_engine_flush(engine, (arka_slice){0}, (arka_slice){0}, &n_tables, err);
+    keep_requests(engine);
+    return status;
 }
 
 arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)

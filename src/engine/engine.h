@@ -275,6 +275,11 @@ arka_wal *arka_engine_wal(arka_engine *engine);
 
 /** Why writes are refused at this moment, as a sentence in `out`; false: they are not. */
 bool arka_engine_is_refusing(arka_engine *engine, char *out, size_t cap);
+/**
+ * Would a write that came now be refused whatever it brings? Then *err says why, as ARKA_BUSY, and
+ * it is counted as refused. Cheap: to be asked before a body is read or decoded.
+ */
+bool arka_engine_refuse_write(arka_engine *engine, arka_error *err);
 
 /** How short memory for rows is; see gate.h for where they begin. */
 typedef enum arka_zone { ARKA_ZONE_GREEN, ARKA_ZONE_YELLOW, ARKA_ZONE_RED } arka_zone;

@@ -111,8 +111,12 @@ static arka_status replay_record(void *context, const arka_wal_record *record, a
     arka_database *db;
     arka_table *table;
     bool dropped;
-    if (record->requests.len > 0)
-        ARKA_TRY(arka_requests_replay(p->engine->requests, record->requests, record->ts_us, err));
+    if (record->requests.len > 0 && arka_requests_replay(p->engine->requests, record->requests,
+                                                         record->ts_us, err) != ARKA_OK) {
+        arka_error_prefix(err, "%s, record at byte %lld: ", record->segment,
+                          (long long)record->offset);
+        return err != NULL ? err->code : ARKA_CORRUPT;
+    }
     if (record->kind == ARKA_WAL_CONTROL)
         return ARKA_OK;
     ARKA_TRY(find_home(p, record, &db, &table, &dropped, err));

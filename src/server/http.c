@@ -12,6 +12,7 @@
 #include "server/server_priv.h"
 #include "server/stream.h"
 #include "server/target.h"
+#include "server/write.h"
 
 enum {
     CONNECTION_MEMORY = 64 << 10, /* half reads, all writes; cleared for each request */
@@ -274,7 +275,12 @@ static enum MHD_Result begin(connection *c, struct MHD_Connection *mhd, const ch
         arka_answer_fail(&c->request, &err);
         return refuse_body(c);
     }
-    return c->body_len > c->http->max_body ? refuse_size(c) : MHD_YES;
+    if (c->body_len > c->http->max_body)
+        return refuse_size(c);
+    const arka_route *route = c->request.route;
+    if (!c->discard && c->body_len != 0 && route->run == ARKA_RUN_WRITES)
+        c->discard = arka_write_refused(&c->request);
+    return MHD_YES;
 }
 
 int64_t arka_http_body_bytes(const arka_http *http)

@@ -101,7 +101,7 @@ static arka_handled write_lines(arka_request *r, bool influx1)
     ARKA_AUTO(arka_store) s = NULL;
     arka_count(&counters->line_requests, 1);
     arka_count(&counters->bytes_received, (int64_t)r->body.len);
-    if (!arka_write_coding_known(r)) {
+    if (arka_write_refused(r) || !arka_write_coding_known(r)) {
         arka_count(&counters->line_errors, 1);
         return ARKA_ANSWERED;
     }

@@ -9,6 +9,15 @@
 
 enum { MAX_RATIO = 1000 }; /* of a body's size to its compressed size: gzip cannot do better */
 
+bool arka_write_refused(arka_request *r)
+{
+    arka_error err = {0};
+    if (!arka_engine_refuse_write(r->server->engine, &err))
+        return false;
+    arka_answer_fail(r, &err);
+    return true;
+}
+
 bool arka_write_coding_known(arka_request *r)
 {
     static const char *const KNOWN[] = {"gzip", "x-gzip", "zstd", "identity"};
@@ -107,7 +116,7 @@ arka_handled arka_handle_write_msgpack(arka_request *r)
     ARKA_AUTO(arka_store) s = NULL;
     arka_count(&counters->msgpack_requests, 1);
     arka_count(&counters->bytes_received, (int64_t)r->body.len);
-    if (!arka_write_coding_known(r)) {
+    if (arka_write_refused(r) || !arka_write_coding_known(r)) {
         arka_count(&counters->msgpack_errors, 1);
         return ARKA_ANSWERED;
     }

@@ -19,6 +19,12 @@
 /** Answers 415 and returns false when Content-Encoding names a coding that nobody here knows. */
 bool arka_write_coding_known(arka_request *r);
 
+/**
+ * Answers 503 and returns true when no write can be stored at this moment: so that an overload is
+ * not spent on reading and decoding what will be refused.
+ */
+bool arka_write_refused(arka_request *r);
+
 enum { ARKA_STORE_BATCHES = 2 }; /* each has room for a sentence; most requests have one */
 
 typedef struct arka_store {
