@@ -387,6 +387,25 @@ def test_without_a_log_they_are_told_apart_while_it_runs(arc_start, tmp_path):
     assert arc.rows("SELECT v FROM m ORDER BY v") == [[0], [1], [2]]
 
 
+@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize("before", ["true", "false"])
+def test_keys_outlive_a_change_of_mind_about_the_log(arc_start, tmp_path, before, how):
+    """A log that is turned off and on; without one only an orderly stop keeps keys, and rows."""
+    data = tmp_path / "d"
+    logged = before
+    arc = arc_start({**NEVER, "WAL_ENABLED": logged}, data=data)
+    expected = []
+    for i in range(3):
+        first_and_again(arc, LINES, f"m v={i} {i}", keyed(f"k{i}"), times=1)
+        expected.append(i)
+        arc.kill() if how == "kill" and logged == "true" else arc.stop()
+        logged = "false" if logged == "true" else "true"
+        arc = arc_start({**NEVER, "WAL_ENABLED": logged}, data=data)
+        for k in expected:
+            assert is_repeated(arc.post(LINES, f"m v={k} {k}", keyed(f"k{k}")))
+        assert arc.rows("SELECT v FROM m ORDER BY v") == [[v] for v in expected]
+
+
 @pytest.mark.parametrize("durability", ["synced", "written"])
 def test_an_async_log_keeps_what_it_acknowledged(arc_start, tmp_path, durability):
     """The process dies right after the answer; nothing was synced."""
