@@ -127,6 +127,7 @@ static void report_broken(arka_committer *c, const arka_error *why)
         arka_engine__event(c->engine, ARKA_EVENT_ERROR, "log_broken",
                            "writes are refused until the log can be written again: %s", why->msg);
     refuse(c, why);
+    arka_engine__io_failed(c->engine, why);
     c->mend_at = arka_mono_after_ms(MEND_EVERY_MS);
 }
 

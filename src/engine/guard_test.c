@@ -4,6 +4,7 @@
 #include "engine/engine_priv.h"
 #include "kit/engine.h"
 #include "kit/faulty_os.h"
+#include "kit/faulty_vfs.h"
 
 /* ---- a disk of which the test says how full it is ---- */
 
@@ -274,6 +275,7 @@ TEST(a_flush_that_meets_a_full_disk_gives_the_ballast_up_and_is_done_the_next_ti
     o.on_event = on_event;
     o.context = &t;
     total_mib = free_mib = 10000;
+    kit_vfs_install();
     arka_engine *e;
     int64_t n;
     char ballast[400];
@@ -292,5 +294,42 @@ TEST(a_flush_that_meets_a_full_disk_gives_the_ballast_up_and_is_done_the_next_ti
     ASSERT_OK(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err));
     arka_engine__look_at_disks(e, true);
     assert_int_equal(size_of(ballast), 1 << 20);
+    ASSERT_OK(kit_write(e, "default", "m", kit_rows(0, 1, 5), &err));
+    kit_vfs_fail(1, KIT_VFS_WRITE, false); /* the manifest's disk is full */
+    ASSERT_FAILS(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err), ARKA_IO, "full");
+    assert_int_equal(size_of(ballast), -1);
+    ASSERT_OK(arka_engine_flush(e, (arka_slice){0}, (arka_slice){0}, &n, &err));
+    ASSERT_OK(arka_engine_close(e, &err));
+}
+
+TEST(a_log_that_meets_a_full_disk_gets_the_ballast_and_takes_writes_again)
+{
+    told t = {0};
+    arka_error err = {0};
+    arka_os os = fake_os();
+    arka_engine_options o = kit_engine_options("ballast-log");
+    char wal[400], ballast[400];
+    snprintf(wal, sizeof wal, "%s/ballast-log/wal", kit_tmpdir());
+    snprintf(ballast, sizeof ballast, "%s/.ballast", o.base_path);
+    o.os = &os;
+    o.wal_dir = wal;
+    o.ballast_bytes = 1 << 20;
+    o.on_event = on_event;
+    o.context = &t;
+    total_mib = free_mib = 10000;
+    arka_engine *e;
+    ASSERT_OK(arka_engine_open(&o, &e, &err));
+    arka_engine__look_at_disks(e, true);
+    ASSERT_OK(kit_write(e, "default", "m", kit_rows(0, 1, 5), &err));
+    kit_os_fail((kit_os_fault){.n = 1, .calls = KIT_PWRITEV, .error = ENOSPC});
+    ASSERT_FAILS(kit_write(e, "default", "m", kit_rows(0, 1, 5), &err), ARKA_BUSY, "");
+    kit_os_fail((kit_os_fault){0});
+    while (kit_write(e, "default", "m", kit_rows(0, 1, 5), NULL) != ARKA_OK)
+        usleep(1000); /* until a fresh segment has taken over */
+    assert_int_equal(size_of(ballast), -1);
+    assert_int_equal(t.ballast, 1);
+    arka_snapshot *s = kit_snapshot(e, "default", "m");
+    assert_int_equal(kit_snapshot_rows(s), 10);
+    arka_snapshot_unref(s);
     ASSERT_OK(arka_engine_close(e, &err));
 }

@@ -1,5 +1,7 @@
 #include "meta/manifest_priv.h"
 
+#include <errno.h>
+
 #include "base/mem.h"
 
 static const char *const STATEMENT_SQL[] = {
@@ -29,7 +31,11 @@ static arka_status code_of(int rc)
 
 arka_status arka_manifest__fail(arka_manifest *m, int rc, const char *what, arka_error *err)
 {
-    return arka_fail(err, code_of(rc), "manifest %s: %s: %s", m->path, what, sqlite3_errmsg(m->db));
+    bool first = err != NULL && err->code == ARKA_OK;
+    arka_fail(err, code_of(rc), "manifest %s: %s: %s", m->path, what, sqlite3_errmsg(m->db));
+    if (first && (rc & 0xff) == SQLITE_FULL)
+        err->sys = ENOSPC; /* who can make room must know it */
+    return code_of(rc);
 }
 
 arka_status arka_manifest__run(arka_manifest *m, const char *sql, const char *what, arka_error *err)
