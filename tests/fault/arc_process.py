@@ -32,7 +32,7 @@ class Killable(conftest.Arc):
 
     def __init__(self, data, env=None, args=(), wait=True):
         begin = time.monotonic()
-        super().__init__(data, dict(SMALL, **(env or {})), args)
+        super().__init__(data, dict(SMALL, **(env or {})), args, wait=False)
         self.saw_503 = False
         self.ready_s = None
         if wait:

@@ -67,7 +67,7 @@ def die_at_start(data, point):
 
 
 def crash(data, ledger, point, n, rng):
-    arc = Killable(data, {"ARC_FAILPOINT": f"{point}:{n}"}, wait=not point.startswith("recover"))
+    arc = Killable(data, {"ARC_FAILPOINT": f"{point}:{n}"}, wait=False)
     load = Load(arc, ledger, str(rng.random()))
     die(arc, load, not point.startswith(("wal_append", "wal_sync", "commit")))
 
