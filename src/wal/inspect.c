@@ -59,18 +59,10 @@ static arka_status show_rest(const arka_wal_visitor *visitor, arka_wal__cursor *
 {
     for (;;) {
         arka_wal__step step;
-        ARKA_TRY(arka_wal__cursor_search(c, &step, err));
+        ARKA_TRY(arka_wal__cursor_rescue(c, &step, err));
         if (step == ARKA_WAL__END)
             return ARKA_OK;
-        const arka_wal__frame f = c->frame;
-        if (step == ARKA_WAL__SCHEMA) {
-            c->at = f.at;
-            c->in_run = false;
-            ARKA_TRY(arka_wal__cursor_next(c, &step, err));
-            c->at = f.at + f.bytes;
-        } else if (c->in_run && f.run_at == c->run.at) {
-            ARKA_TRY(show(visitor, c, false, err));
-        }
+        ARKA_TRY(show(visitor, c, false, err));
     }
 }
 

@@ -187,25 +187,6 @@ static arka_status save(salvage *s, arka_wal__cursor *c, arka_error *err)
     return status;
 }
 
-/* A message was found behind damage: a head is taken, a record saved if its head is known. */
-static arka_status take_found(salvage *s, arka_wal__cursor *c, arka_wal__step step, arka_error *err)
-{
-    const arka_wal__frame f = c->frame;
-    if (step == ARKA_WAL__SCHEMA) {
-        c->at = f.at;
-        c->in_run = false;
-        ARKA_TRY(arka_wal__cursor_next(c, &step, err));
-        c->at = f.at + f.bytes;
-        return ARKA_OK;
-    }
-    if (!c->in_run || f.run_at != c->run.at || !arka_slice_eq(f.table, c->run.full_name) ||
-        f.lsn_first <= s->last)
-        return ARKA_OK;
-    ARKA_TRY(save(s, c, err));
-    c->at = f.at + f.bytes;
-    return ARKA_OK;
-}
-
 static arka_status save_all(salvage *s, arka_wal__cursor *c, const arka_wal__found *f,
                             arka_error *err)
 {
@@ -213,10 +194,11 @@ static arka_status save_all(salvage *s, arka_wal__cursor *c, const arka_wal__fou
     while (c->at < f->safe_at)
         ARKA_TRY(arka_wal__cursor_next(c, &step, err));
     for (;;) {
-        ARKA_TRY(arka_wal__cursor_search(c, &step, err));
+        ARKA_TRY(arka_wal__cursor_rescue(c, &step, err));
         if (step == ARKA_WAL__END)
             return end_piece(s, err);
-        ARKA_TRY(take_found(s, c, step, err));
+        if (c->frame.lsn_first > s->last)
+            ARKA_TRY(save(s, c, err));
     }
 }
 

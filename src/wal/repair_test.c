@@ -3,6 +3,7 @@
 #include "kit/copy_tree.h"
 #include "kit/faulty_os.h"
 #include "kit/wal.h"
+#include "wal/inspect.h"
 
 enum { MAX_MESSAGES = 64 };
 
@@ -272,4 +273,83 @@ TEST(a_segment_of_zeros_in_the_middle)
     kit_wal_store(kit_wal_segment(dir, 1), zeros, sizeof zeros);
     must_read(dir, true, "11-20 d.b/a#a:1\n21-30 d.b/a#a:1\n", 1);
     must_read(dir, false, "11-20 d.b/a#a:1\n21-30 d.b/a#a:1\n", 0);
+}
+
+/* ---- the look from outside ---- */
+
+typedef struct seen {
+    int64_t n_segments, n_counted, n_behind, rows_behind, damaged_at;
+} seen;
+
+static arka_status see_segment(void *context, const arka_wal_inspected *segment, arka_error *err)
+{
+    seen *s = context;
+    s->n_segments++;
+    s->damaged_at = segment->damaged ? segment->damaged_at : -1;
+    return ARKA_OK;
+}
+
+static arka_status see_record(void *context, const arka_wal_record *record, bool counts,
+                              arka_error *err)
+{
+    seen *s = context;
+    arka_batch *batch;
+    s->n_counted += counts;
+    s->n_behind += !counts;
+    s->rows_behind += counts ? 0 : record->n_rows;
+    if (record->kind == ARKA_WAL_ROWS) {
+        ARKA_TRY(arka_wal_record_batch(record, &batch, err));
+        assert_int_equal(batch->n_rows, record->n_rows);
+        arka_batch_unref(batch);
+    }
+    return ARKA_OK;
+}
+
+TEST(OPS_2_a_look_from_outside_shows_every_record_and_damage_and_changes_nothing)
+{
+    sample s = make_sample("look");
+    int n_records = 0, before = 0, bad = 0;
+    for (int i = 0; i < s.n_messages; i++)
+        n_records += s.messages[i].run >= 0;
+    while (s.messages[bad].run < 0 || s.messages[bad].at < s.n / 3)
+        bad++;
+    for (int i = 0, open = 0; i < bad; i++) /* whole groups */
+        if (s.messages[i].run >= 0) {
+            open++;
+            before += s.messages[i].group_end ? open : 0;
+            open = s.messages[i].group_end ? 0 : open;
+        }
+    for (int damaged = 0; damaged < 2; damaged++) {
+        arka_error err = {0};
+        seen found = {0};
+        arka_wal_visitor visitor = {&found, see_segment, see_record};
+        arka_wal_verdict v;
+        s.bytes[s.messages[bad].at + 30] ^= (char)damaged;
+        kit_wal_store(kit_wal_segment(s.dir, 1), s.bytes, s.n);
+        arka_wal *in_use = kit_wal_open_os(s.dir, NULL);
+        ASSERT_OK(arka_wal_inspect(s.dir, NULL, &visitor, &v, &err));
+        arka_wal_drop(in_use);
+        assert_int_equal(v.state, damaged ? ARKA_WAL_CORRUPT : ARKA_WAL_SOUND);
+        assert_int_equal(found.n_segments, 1);
+        assert_int_equal(found.damaged_at, damaged ? (int64_t)s.messages[bad].at : -1);
+        assert_int_equal(found.n_counted, damaged ? before : n_records);
+        assert_int_equal(found.n_behind, damaged ? n_records - before - 1 : 0);
+        assert_int_equal(v.n_records, found.n_counted);
+        size_t n;
+        char *bytes = kit_wal_load(kit_wal_segment(s.dir, 1), &n);
+        assert_int_equal(n, s.n);
+        assert_memory_equal(bytes, s.bytes, n);
+        free(bytes);
+    }
+    free(s.bytes);
+}
+
+TEST(a_log_in_use_is_not_repaired)
+{
+    arka_error err = {0};
+    const char *dir = make_chain("busy");
+    arka_wal *in_use = kit_wal_open_os(dir, NULL);
+    ASSERT_FAILS(arka_wal_repair(dir, NULL, NULL, &err), ARKA_CONFLICT, "another process");
+    arka_wal_drop(in_use);
+    ASSERT_OK(arka_wal_repair(dir, NULL, NULL, &err)); /* nothing to do: nothing is told */
 }

@@ -181,6 +181,15 @@ ARKA_MUST_USE arka_status arka_wal__cursor_next(arka_wal__cursor *cursor, arka_w
  */
 ARKA_MUST_USE arka_status arka_wal__cursor_search(arka_wal__cursor *cursor, arka_wal__step *out,
                                                   arka_error *err);
+/**
+ * The next valid record whose run is known, whatever stands before it: BATCH, or END. Runs that
+ * begin on the way become known.
+ */
+ARKA_MUST_USE arka_status arka_wal__cursor_rescue(arka_wal__cursor *cursor, arka_wal__step *out,
+                                                  arka_error *err);
+
+/* ---- record.c ---- */
+
 /** The rows of the record that the cursor stands on. */
 ARKA_MUST_USE arka_status arka_wal__cursor_batch(const arka_wal__cursor *cursor, arka_batch **out,
                                                  arka_error *err);
