@@ -7,7 +7,10 @@
 #include "wire/inflate.h"
 #include "wire/msgpack.h"
 
-enum { MAX_RATIO = 1000 }; /* of a body's size to its compressed size: gzip cannot do better */
+enum {
+    MAX_RATIO = 1000, /* of a body's size to its compressed size: gzip cannot do better */
+    KEPT = 1 << 20,
+};
 
 bool arka_write_refused(arka_request *r)
 {
@@ -33,7 +36,16 @@ bool arka_write_coding_known(arka_request *r)
     return false;
 }
 
-/* It was the room for all bodies that ended it, not the limit of one. */
+/*
+ * The room for all bodies ended it, not the limit of one, and others have part of that room: there
+ * may be enough later. (Connections keep small buffers between requests: that is not a part.)
+ */
+static bool lacks_room(const arka_request *r, size_t room, size_t most)
+{
+    size_t all = (size_t)r->server->settings->max_body_memory_mb << 20;
+    return room < most && r->body.len > room / MAX_RATIO && room + r->body.len + KEPT < all;
+}
+
 static arka_status no_room(const arka_request *r, arka_error *err)
 {
     if (err != NULL)
@@ -59,7 +71,7 @@ arka_status arka_write_inflate(const arka_request *r, arka_store *s, arka_slice 
     };
     arka_status status =
         arka_inflate(r->body.data, r->body.len, coding, &limits, &s->inflated, err);
-    if (status == ARKA_LIMIT && room < most && s->inflated.len > room)
+    if (status == ARKA_LIMIT && lacks_room(r, room, most))
         return no_room(r, err);
     ARKA_TRY(status);
     s->http = r->server->http;

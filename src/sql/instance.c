@@ -36,11 +36,10 @@ static size_t flush_threshold(size_t limit)
 static arka_status open_database(arka_instance *i, const arka_sql_options *options, arka_error *err)
 {
     duckdb_config config;
-    char *message = NULL, memory[32], temp[32], threads[16], flush[32];
+    char *message = NULL, memory[32], threads[16], flush[32];
     size_t machine = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
     size_t limit = options->memory_limit_bytes ? options->memory_limit_bytes : machine / 4;
     snprintf(memory, sizeof memory, "%zuKiB", limit / 1024);
-    snprintf(temp, sizeof temp, "%lldKiB", (long long)max_temp_bytes(options) / 1024);
     snprintf(flush, sizeof flush, "%zuKiB", flush_threshold(limit) / 1024);
     snprintf(threads, sizeof threads, "%d",
              options->threads > 0 ? options->threads : arka_n_processors());
@@ -48,7 +47,6 @@ static arka_status open_database(arka_instance *i, const arka_sql_options *optio
         {"memory_limit", memory},
         {"threads", threads},
         {"temp_directory", options->temp_dir ? options->temp_dir : ""},
-        {"max_temp_directory_size", temp},
         {"allocator_flush_threshold", flush},
         {"allocator_background_threads", "true"},
         {"autoload_known_extensions", "false"},
@@ -104,6 +102,9 @@ static arka_status lock_down(arka_session *s, const arka_sql_options *options, a
                         "SET GLOBAL allowed_directories = [");
     arka_sql_quote(&sql, '\'', arka_slice_of(options->data_dir));
     arka_buf_printf(&sql, "]; SET GLOBAL allowed_paths = ['%s'];", s->sql->empty_path);
+    /* DuckDB 1.5.6 shows it when it is set before the start, but does not keep to it then. */
+    arka_buf_printf(&sql, "SET GLOBAL max_temp_directory_size = '%lldKiB';",
+                    (long long)max_temp_bytes(options) / 1024);
     arka_buf_text(&sql, "SET GLOBAL enable_external_access = false;"
                         "SET GLOBAL allowed_configs = ['schema'];"
                         "SET GLOBAL lock_configuration = true;");
