@@ -1,5 +1,5 @@
 # The verbs people type. Each installs what it needs first; CMake does the work (CMakePresets.json).
-.PHONY: run build test test-clients bench demo format lint fuzz tsan clean help
+.PHONY: run build test test-clients torture bench demo format lint fuzz tsan clean help
 
 help:
 	@echo 'make run           build the release binary and start it on 127.0.0.1:8000, data under ./data'
@@ -7,6 +7,7 @@ help:
 	@echo 'make demo          this machine'"'"'s own metrics, live, in and out'
 	@echo 'make test          everything that must pass, under ASan and UBSan'
 	@echo 'make test-clients  Telegraf against the binary (slow to install)'
+	@echo 'make torture       the failure tests in full (hours); counts: scripts/torture --help'
 	@echo 'make tsan          the tests under ThreadSanitizer'
 	@echo 'make fuzz          each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make bench         load generator, query bench and micro benches'
@@ -26,6 +27,9 @@ test:
 
 test-clients:
 	@scripts/test-clients
+
+torture:
+	@scripts/torture $(TORTURE)
 
 tsan:
 	@scripts/test tsan
