@@ -20,7 +20,7 @@ static arka_batch *make(void)
     int d = arka_rows_column(rows, ARKA_SLICE("d"), false, ARKA_TYPE_NONE, -1, &err);
     int b = arka_rows_column(rows, ARKA_SLICE("b"), false, ARKA_TYPE_NONE, -1, &err);
     for (int64_t i = 0; i < N; i++) {
-        char text[16];
+        char text[32];
         size_t n = (size_t)snprintf(text, sizeof text, "x%lld", (long long)(i * i));
         if (!is_null(i))
             assert_int_equal(arka_rows_put_text(rows, t, (arka_slice){text, n}), ARKA_PUT_OK);
@@ -47,7 +47,7 @@ TEST(every_tail_has_the_rows_of_the_batch_behind_it)
         const arka_column *d = &tail->columns[arka_batch_find(tail, ARKA_SLICE("d"))];
         const arka_column *b = &tail->columns[arka_batch_find(tail, ARKA_SLICE("b"))];
         for (int64_t i = 0; i < tail->n_rows; i++) {
-            char want[16];
+            char want[32];
             snprintf(want, sizeof want, "x%lld", (long long)((first + i) * (first + i)));
             assert_int_equal(arka_column_is_null(t, i), is_null(first + i));
             if (!is_null(first + i))

@@ -32,7 +32,8 @@ static bool replay_progress(void *context, int64_t done_bytes, int64_t total_byt
     const arka_engine_options *o = &p->engine->options;
     p->done_bytes = done_bytes;
     p->total_bytes = total_bytes;
-    return o->on_replay == NULL || o->on_replay(o->context, done_bytes, total_bytes);
+    /* the log is read twice, to be verified and to be replayed; what is told is its size */
+    return o->on_replay == NULL || o->on_replay(o->context, done_bytes / 2, total_bytes / 2);
 }
 
 /* The table that the record's rows belong to: NULL when that was dropped and another has its name.
