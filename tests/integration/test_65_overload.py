@@ -37,7 +37,7 @@ def check_memory(result):
 def test_overload_loses_nothing(small, arc_run):
     """MEM-3, F13: 120 % of the peak, offered over 1,000 connections."""
     ceiling = ["--ceiling-mb", "100000"] if is_sanitized() else []
-    done, results = bench(arc_run, small, "overload", "--seconds", "4", "--rows", "500", *ceiling)
+    done, results = bench(arc_run, small, "overload", "--seconds", "5", "--rows", "500", *ceiling)
     assert done.returncode == 0, (done.stdout, done.stderr)
     peak, over, summary = results
     for result in (peak, over):
