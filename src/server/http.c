@@ -58,13 +58,17 @@ typedef struct connection {
 
 /* ---- the life of a request ---- */
 
+static void drop_body(connection *c)
+{
+    arka_buf_fini(&c->body);
+    atomic_fetch_sub_explicit(&c->http->body_bytes, c->charged, memory_order_relaxed);
+    c->charged = 0;
+}
+
 static void keep_small_buffers(connection *c)
 {
-    if (c->body.cap > KEPT_BODY || c->body.failed) {
-        arka_buf_fini(&c->body);
-        atomic_fetch_sub_explicit(&c->http->body_bytes, c->charged, memory_order_relaxed);
-        c->charged = 0;
-    }
+    if (c->body.cap > KEPT_BODY || c->body.failed)
+        drop_body(c);
     arka_buf_clear(&c->body);
 }
 
@@ -375,6 +379,7 @@ static enum MHD_Result take_body(connection *c, const char *bytes, size_t *n)
     if (grow_body(c, len, &err) != ARKA_OK) {
         arka_answer_fail(r, &err);
         c->discard = true;
+        drop_body(c); /* it may be what another one lacks, and the rest is yet to come */
         return MHD_YES;
     }
     arka_buf_append(&c->body, bytes, len);
