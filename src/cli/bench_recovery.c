@@ -55,10 +55,11 @@ static arka_status forget_pages(void *context, const char *relative, int64_t n_b
 }
 
 static void report(const arka_bench *b, const arka_bench_write_options *w, int64_t log_bytes,
-                   int64_t n_rows, double ready_s, const arka_bench_verdict *v)
+                   double ready_s, int64_t cpu_ns, const arka_bench_verdict *v)
 {
     static const char *const FORMATS[] = {"msgpack", "lp"};
     double rate = arka_bench_ratio((double)log_bytes, ready_s);
+    int64_t n_rows = v->n_acknowledged;
     char a[ARKA_BENCH_NUMBER], c[ARKA_BENCH_NUMBER];
     if (b->options.json) {
         arka_buf line = ARKA_BUF_INIT;
@@ -70,6 +71,7 @@ static void report(const arka_bench *b, const arka_bench_write_options *w, int64
         arka_bench_json_integer(&line, "log_bytes", log_bytes);
         arka_bench_json_integer(&line, "rows", n_rows);
         arka_bench_json_real(&line, "ready_s", ready_s);
+        arka_bench_json_real(&line, "server_cpu_s", (double)cpu_ns / 1e9);
         arka_bench_json_real(&line, "bytes_per_s", rate);
         arka_bench_json_real(&line, "rows_per_s", arka_bench_ratio((double)n_rows, ready_s));
         arka_bench_json_integer(&line, "server_peak_bytes",
@@ -81,10 +83,11 @@ static void report(const arka_bench *b, const arka_bench_write_options *w, int64
         return;
     }
     printf("recovery: %.0f MiB of log, %s rows in requests of %d (%s)%s: killed, started, ready "
-           "after %.2f s; %.0f MB/s, %s rows/s; resident %.0f MiB\n",
+           "after %.2f s (%.2f s of CPU); %.0f MB/s, %s rows/s; resident %.0f MiB\n",
            (double)log_bytes / MIB, arka_bench_grouped((double)n_rows, a), w->payload.n_rows,
            FORMATS[w->payload.format], b->options.cold ? ", not in the page cache" : "", ready_s,
-           rate / 1e6, arka_bench_grouped(arka_bench_ratio((double)n_rows, ready_s), c),
+           (double)cpu_ns / 1e9, rate / 1e6,
+           arka_bench_grouped(arka_bench_ratio((double)n_rows, ready_s), c),
            (double)arka_bench_process_peak_bytes(&b->process) / MIB);
     printf("%s: %s\n", v->ok ? "verified" : "NOT verified", v->text);
     fflush(stdout);
@@ -102,8 +105,9 @@ static arka_status kill_and_recover(arka_bench *b, filling *f, const arka_bench_
         ARKA_TRY(arka_dir_walk(f->dir, forget_pages, f->dir, err));
     ARKA_TRY(arka_bench_child_start(&b->child, &ready_s, err));
     ARKA_TRY(arka_bench_reconnect(b, err));
+    int64_t cpu_ns = arka_bench_process_cpu_ns(&b->process);
     ARKA_TRY(arka_bench_verify(w, result, &verdict, err));
-    report(b, w, log_bytes, verdict.n_acknowledged, ready_s, &verdict);
+    report(b, w, log_bytes, ready_s, cpu_ns, &verdict);
     *ok = verdict.ok;
     if (log_bytes < f->wanted) {
         fprintf(stderr, "arc bench: the log had %.0f MiB, %.0f were asked for\n",
