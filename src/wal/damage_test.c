@@ -72,6 +72,17 @@ static void free_sample(sample *s)
     free(s->path);
 }
 
+/* Other readers know then that nothing is missing. */
+static void must_end_with_a_mark(const char *path)
+{
+    size_t n;
+    if (file_bytes(path) == 0)
+        return;
+    char *bytes = kit_wal_load(path, &n);
+    assert_memory_equal(bytes + n - 8, "\xff\xff\xff\xff\0\0\0\0", 8);
+    free(bytes);
+}
+
 /* Recovery of these bytes in place of the segment must give exactly the first `groups` groups, once
  * more when it is asked again. */
 static void must_give(sample *s, const char *bytes, size_t n, int groups)
@@ -84,6 +95,8 @@ static void must_give(sample *s, const char *bytes, size_t n, int groups)
         ASSERT_OK(kit_wal_read(s->dir, &found, &err));
         assert_string_equal(found.text.len == 0 ? "" : arka_buf_cstr(&found.text), s->text[groups]);
         assert_true(again == 0 || found.recovered.torn_bytes == 0);
+        if (found.recovered.torn_bytes > 0)
+            must_end_with_a_mark(s->path);
         kit_wal_found_fini(&found);
     }
 }

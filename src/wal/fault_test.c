@@ -177,6 +177,8 @@ static bool run(const char *name, kit_os_fault fault)
     if (arka_wal_is_broken(s.wal))
         mend(&s);
     assert_false(arka_wal_is_broken(s.wal));
+    kit_copy_tree(s.dir, crashed);
+    check(&s, crashed);
     write_group(&s, 2);
     assert_int_equal(s.groups[s.n - 1].fate, ACKED);
     close_log(&s);
@@ -235,6 +237,35 @@ TEST(WAL_6_WAL_7_every_call_fails_once_and_for_good)
 {
     sweep("any", 0, EIO, false, false);
     sweep("any-all", 0, EIO, true, false);
+}
+
+TEST(WAL_6_a_write_that_fails_leaves_the_file_as_it_was)
+{
+    arka_error err = {0};
+    const char *dir = kit_wal_dir("cutback");
+    arka_batch *many = kit_sample_batch(100, 0);
+    arka_wal *wal = kit_wal_begin_os(dir, &kit_os, 1);
+    arka_wal_entry a = kit_wal_rows(1, "a", 1, many), b = kit_wal_rows(101, "a", 1, many);
+    size_t before, after;
+    ASSERT_OK(arka_wal_append(wal, &a, 1, &err));
+    free(kit_wal_load(kit_wal_segment(dir, 1), &before));
+    kit_os_fail((kit_os_fault){.n = 1, .calls = KIT_PWRITEV, .error = ENOSPC, .done = true});
+    ASSERT_FAILS(arka_wal_append(wal, &b, 1, &err), ARKA_IO, "No space left");
+    kit_os_fail((kit_os_fault){.n = 0});
+    free(kit_wal_load(kit_wal_segment(dir, 1), &after));
+    assert_int_equal(after, before);
+    assert_true(arka_wal_is_broken(wal));
+    ASSERT_FAILS(arka_wal_append(wal, &b, 1, &err), ARKA_IO, "not mended yet");
+    ASSERT_FAILS(arka_wal_sync(wal, &err), ARKA_IO, "not mended yet");
+    ASSERT_OK(arka_wal_mend(wal, 201, &err));
+    arka_wal_entry c = kit_wal_rows(201, "a", 1, many);
+    ASSERT_FAILS(arka_wal_append(wal, &b, 1, &err), ARKA_INTERNAL, "expected one from 201");
+    ASSERT_OK(arka_wal_append(wal, &c, 1, &err));
+    ASSERT_OK(arka_wal_close(wal, &err));
+    char *text = kit_wal_text(dir, false); /* 1 to 100 were not synced, and not to be kept */
+    assert_string_equal(text, "201-300 d.b/a#a:1\n");
+    free(text);
+    arka_batch_unref(many);
 }
 
 TEST(WAL_7_the_suspect_segment_counts_up_to_its_last_sync)

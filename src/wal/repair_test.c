@@ -96,12 +96,12 @@ static arka_status read_with(const char *dir, const arka_os *os, bool quarantine
     return status;
 }
 
-/* All lines but those of message `bad`, and of the records whose head it is. */
-static char *lines_without(const sample *s, int bad)
+/* All lines but those of messages `bad` and `worse`, and of the records whose heads they are. */
+static char *lines_without(const sample *s, int bad, int worse)
 {
     arka_buf text = ARKA_BUF_INIT;
     for (int i = 0; i < s->n_messages; i++)
-        if (i != bad && s->messages[i].run != bad)
+        if (i != bad && s->messages[i].run != bad && i != worse && s->messages[i].run != worse)
             arka_buf_text(&text, s->messages[i].line);
     char *copy = strdup(arka_buf_cstr(&text));
     arka_buf_fini(&text);
@@ -128,7 +128,7 @@ TEST(WAL_11_each_damaged_message_is_set_aside_and_the_rest_stays)
         const message *m = &s.messages[i];
         if (m->at >= s.last_group)
             break; /* that is a torn tail */
-        char *expected = lines_without(&s, i), kept[512];
+        char *expected = lines_without(&s, i, i), kept[512];
         size_t n_kept;
         for (int round = 0; round < 3; round++) {
             const char *dir = kit_wal_dir("setaside.copy");
@@ -175,8 +175,13 @@ TEST(REC_9_setting_aside_can_be_interrupted_by_any_call_and_done_again)
     int bad = 0;
     while (s.messages[bad].run < 0 || s.messages[bad].at < s.n / 3)
         bad++;
-    char *expected = lines_without(&s, bad);
+    int worse = bad + 1;
+    while (s.messages[worse].run < 0 || s.messages[worse].at < s.n / 2)
+        worse++;
+    assert_true(s.messages[worse].at < s.last_group);
+    char *expected = lines_without(&s, bad, worse); /* two holes: two new segments */
     s.bytes[s.messages[bad].at + 30] ^= 1;
+    s.bytes[s.messages[worse].at + 30] ^= 1;
     bool failed = true;
     for (int done = 0; done < 2; done++, failed = true)
         for (long n = 1; failed; n++) {
