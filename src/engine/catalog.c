@@ -167,7 +167,9 @@ static arka_status load_file(void *context, int64_t table_id, const arka_manifes
                            .time_min = file->time_min,
                            .time_max = file->time_max,
                            .schema_version = file->schema_version,
-                           .path = path};
+                           .path = path,
+                           .has_crc = file->has_crc,
+                           .crc = file->crc};
     ARKA_TRY(arka_data_file_new(&like, &l->files.items[l->files.n], err));
     l->files.n++;
     return ARKA_OK;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/civil.h"
+#include "base/crc32c.h"
 #include "engine/flush.h"
 #include "os/failpoint.h"
 
@@ -70,12 +71,14 @@ typedef struct sink {
     arka_file *file;
     bool paced; /* synced as it grows */
     int64_t n_synced;
+    uint32_t crc;
 } sink;
 
 static arka_status write_to_file(void *context, const void *bytes, size_t n, arka_error *err)
 {
     sink *s = context;
     ARKA_TRY(arka_file_append(s->file, bytes, n, err));
+    s->crc = arka_crc32c_more(s->crc, bytes, n);
     int64_t len = arka_file_len(s->file);
     if (!s->paced || len - s->n_synced < SYNC_EVERY)
         return ARKA_OK;
@@ -84,7 +87,7 @@ static arka_status write_to_file(void *context, const void *bytes, size_t n, ark
 }
 
 static arka_status write_file(arka_flush *f, const arka_flush_path *p, const arka_spans *part,
-                              arka_parquet_stats *stats, arka_error *err)
+                              arka_parquet_stats *stats, uint32_t *crc, arka_error *err)
 {
     const arka_engine_options *o = &f->engine->options;
     char *dir = arka_arena_strndup(&f->arena, p->path, (size_t)(strrchr(p->path, '/') - p->path));
@@ -100,6 +103,7 @@ static arka_status write_file(arka_flush *f, const arka_flush_path *p, const ark
     ARKA_TRY(arka_parquet_write(f->fields, f->snapshot->schema->n_fields, f->batches,
                                 (size_t)f->snapshot->n_hot_batches, f->columns, part, &options,
                                 (arka_parquet_sink){write_to_file, &to}, stats, err));
+    *crc = to.crc;
     if (f->one_by_one)
         ARKA_TRY(arka_file_sync(file, err));
     return arka_file_close(arka_take(file), err);
@@ -116,13 +120,17 @@ static arka_status flush_hour(void *context, int64_t hour_us, const arka_spans *
         !arka_vec_push(&f->paths, p))
         return arka_fail_nomem(err, "a file entry", sizeof(arka_manifest_file));
     arka_parquet_stats stats;
-    ARKA_TRY(write_file(f, &p, part, &stats, err));
+    uint32_t crc;
+    ARKA_TRY(write_file(f, &p, part, &stats, &crc, err));
     arka_data_file like = {.n_rows = stats.n_rows,
                            .n_bytes = stats.n_bytes,
                            .time_min = stats.time_min,
                            .time_max = stats.time_max,
                            .schema_version = f->snapshot->schema->version,
-                           .path = p.path};
+                           .path = p.path,
+                           .has_crc = true,
+                           .crc = crc,
+                           .checked = true};
     ARKA_TRY(arka_data_file_new(&like, &f->files.items[f->files.n], err));
     f->files.n++;
     ARKA_COUNT(f->engine, flush_small_files, stats.n_bytes < SMALL_FILE);
@@ -133,7 +141,9 @@ static arka_status flush_hour(void *context, int64_t hour_us, const arka_spans *
                              .time_min = like.time_min,
                              .time_max = like.time_max,
                              .created_us = f->now_us,
-                             .schema_version = like.schema_version};
+                             .schema_version = like.schema_version,
+                             .has_crc = true,
+                             .crc = crc};
     return ARKA_OK;
 }
 

@@ -104,7 +104,8 @@ TEST(many_tables_go_in_one_commit_or_none)
     arka_manifest *m = with_tables("many.db", tables, N_TABLES);
     for (int i = 0; i < N_TABLES; i++) {
         snprintf(paths[i], sizeof paths[i], "d/t%d/x.parquet", i);
-        files[i] = (arka_manifest_file){arka_slice_of(paths[i]), 10, 100, 1, 2, 7, 1, 0, 0};
+        files[i] =
+            (arka_manifest_file){arka_slice_of(paths[i]), 10, 100, 1, 2, 7, 1, 0, 0, true, 5};
         flushes[i] = (arka_manifest_flush){tables[i], 1, (uint64_t)i + 1, &files[i], 1};
     }
     told before = tell(m);
@@ -150,7 +151,7 @@ TEST(a_flushed_lsn_never_goes_down)
     for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
         char path[32];
         snprintf(path, sizeof path, "f%zu", i);
-        arka_manifest_file file = {arka_slice_of(path), 1, 1, 1, 1, 1, 1, 0, 0};
+        arka_manifest_file file = {arka_slice_of(path), 1, 1, 1, 1, 1, 1, 0, 0, false, 0};
         arka_manifest_flush flush = {table, STEPS[i].given, STEPS[i].given, &file, i % 2};
         ASSERT_OK(arka_manifest_commit_flushes(m, &flush, 1, &err));
         told seen = tell(m);
@@ -181,8 +182,8 @@ TEST(a_failing_disk_lets_all_tables_of_a_commit_in_or_none)
                 arka_manifest_flush flushes[3];
                 for (int i = 0; i < 3; i++) {
                     snprintf(paths[i], sizeof paths[i], "p%d-%llu", i, (unsigned long long)lsn);
-                    files[i] =
-                        (arka_manifest_file){arka_slice_of(paths[i]), 1, 1, 1, 1, 1, 1, 0, 0};
+                    files[i] = (arka_manifest_file){
+                        arka_slice_of(paths[i]), 1, 1, 1, 1, 1, 1, 0, 0, false, 0};
                     flushes[i] = (arka_manifest_flush){tables[i], lsn, lsn, &files[i], 1};
                 }
                 told before = tell(m);

@@ -40,7 +40,9 @@ static arka_status read_file(const arka_manifest_reader *r, sqlite3_stmt *s, ark
                                .schema_version = sqlite3_column_int(s, 6),
                                .created_us = sqlite3_column_int64(s, 7),
                                .lsn_first = (uint64_t)sqlite3_column_int64(s, 8),
-                               .lsn_last = (uint64_t)sqlite3_column_int64(s, 9)};
+                               .lsn_last = (uint64_t)sqlite3_column_int64(s, 9),
+                               .has_crc = sqlite3_column_type(s, 10) == SQLITE_INTEGER,
+                               .crc = (uint32_t)sqlite3_column_int64(s, 10)};
     return r->file(r->context, sqlite3_column_int64(s, 0), &file, err);
 }
 
@@ -198,6 +200,8 @@ static arka_status add_files(arka_manifest *m, const arka_manifest_flush *flush,
         arka_manifest__bind_i64(m, S_ADD_FILE, 8, f->created_us);
         arka_manifest__bind_i64(m, S_ADD_FILE, 9, (int64_t)flush->lsn_first);
         arka_manifest__bind_i64(m, S_ADD_FILE, 10, (int64_t)flush->flushed_lsn);
+        if (f->has_crc) /* else it stays null */
+            arka_manifest__bind_i64(m, S_ADD_FILE, 11, f->crc);
         ARKA_TRY(arka_manifest__do(m, S_ADD_FILE, "adding a file", err));
     }
     return ARKA_OK;

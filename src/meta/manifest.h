@@ -36,6 +36,8 @@ typedef struct arka_manifest_file {
     /* out: of the flush that it came with, whose other files have rows of this range too; 0: not
      * known */
     uint64_t lsn_first, lsn_last;
+    bool has_crc; /* false: of a version that had none */
+    uint32_t crc; /* arka_crc32c of its bytes */
 } arka_manifest_file;
 
 enum { ARKA_UUID_TEXT = 36 };

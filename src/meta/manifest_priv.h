@@ -17,8 +17,8 @@
     X(ADD_FIELD, "INSERT INTO fields(table_id, field_id, since_version, name, type, tag)"          \
                  " VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                                                \
     X(ADD_FILE, "INSERT INTO files(table_id, path, n_rows, n_bytes, time_min, time_max,"           \
-                " schema_version, created_us, lsn_first, lsn_last)"                                \
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                                \
+                " schema_version, created_us, lsn_first, lsn_last, crc)"                           \
+                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                           \
     X(SET_FLUSHED, "UPDATE tables SET flushed_lsn = max(flushed_lsn, ?2) WHERE id = ?1")           \
     X(HAS_FILE, "SELECT 1 FROM files WHERE path = ?1")                                             \
     X(DATABASES, "SELECT id, name, created_us FROM databases ORDER BY id")                         \
@@ -28,7 +28,7 @@
               "   WHERE g.table_id = f.table_id AND g.field_id = f.field_id)"                      \
               " ORDER BY table_id, field_id")                                                      \
     X(FILES, "SELECT table_id, path, n_rows, n_bytes, time_min, time_max, schema_version,"         \
-             " created_us, lsn_first, lsn_last FROM files ORDER BY table_id, time_min, id")        \
+             " created_us, lsn_first, lsn_last, crc FROM files ORDER BY table_id, time_min, id")   \
     X(DROP_FLUSHES, "DELETE FROM files WHERE table_id = ?1 AND lsn_last >= ?2")                    \
     X(LOWER_FLUSHED, "UPDATE tables SET flushed_lsn = min(flushed_lsn, ?2) WHERE id = ?1")         \
     X(GET_NUMBER, "SELECT value FROM numbers WHERE name = ?1")                                     \

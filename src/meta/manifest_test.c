@@ -9,7 +9,7 @@ typedef struct seen {
     int databases, tables, fields, files;
     int32_t last_version;
     int last_type;
-    int64_t rows;
+    int64_t rows, crcs;
     uint64_t lsn_first, lsn_last; /* of the last file */
     uint64_t flushed_lsn;         /* of the last table */
     char uuids[3][ARKA_UUID_TEXT + 1];
@@ -63,9 +63,11 @@ static arka_status on_field(void *context, int64_t table_id, const arka_manifest
 static arka_status on_file(void *context, int64_t table_id, const arka_manifest_file *f,
                            arka_error *err)
 {
+
     seen *s = context;
     s->files++;
     s->rows += f->n_rows;
+    s->crcs += f->has_crc ? f->crc : 0;
     s->lsn_first = f->lsn_first;
     s->lsn_last = f->lsn_last;
     return ARKA_OK;
@@ -111,8 +113,8 @@ TEST(what_was_committed_is_read_after_reopening)
     ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("cpu"), 6, fields, 2, &table, uuid, &err));
     arka_manifest_field changed = {2, 2, 3, false, ARKA_SLICE("v")};
     ASSERT_OK(arka_manifest_add_fields(m, table, &changed, 1, &err));
-    arka_manifest_file files[] = {{ARKA_SLICE("p1"), 10, 100, 1, 2, 7, 1, 0, 0},
-                                  {ARKA_SLICE("p2"), 20, 200, 3, 4, 7, 2, 0, 0}};
+    arka_manifest_file files[] = {{ARKA_SLICE("p1"), 10, 100, 1, 2, 7, 1, 0, 0, false, 0},
+                                  {ARKA_SLICE("p2"), 20, 200, 3, 4, 7, 2, 0, 0, true, UINT32_MAX}};
     ASSERT_OK(add_files(m, table, 30, files, 2, &err));
     arka_manifest_close(m);
 
@@ -128,6 +130,7 @@ TEST(what_was_committed_is_read_after_reopening)
     assert_int_equal(s.flushed_lsn, 30);
     assert_int_equal(s.lsn_first, 20);
     assert_int_equal(s.lsn_last, 30);
+    assert_int_equal(s.crcs, UINT32_MAX); /* of the one file that has one */
     assert_string_equal(s.uuids[0], uuid);
     bool there;
     ASSERT_OK(arka_manifest_has_file(m, ARKA_SLICE("p2"), &there, &err));
@@ -183,8 +186,8 @@ TEST(a_commit_is_whole_or_not_at_all)
                  "adding a database");
     arka_manifest_field field = {1, 1, 5, false, ARKA_SLICE("time")};
     ASSERT_OK(arka_manifest_add_table(m, db, ARKA_SLICE("t"), 6, &field, 1, &table, uuid, &err));
-    arka_manifest_file twice[] = {{ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1, 0, 0},
-                                  {ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1, 0, 0}};
+    arka_manifest_file twice[] = {{ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1, 0, 0, false, 0},
+                                  {ARKA_SLICE("same"), 1, 1, 1, 1, 1, 1, 0, 0, false, 0}};
     ASSERT_FAILS(add_files(m, table, 5, twice, 2, &err), ARKA_EXISTS, "adding a file");
     bool there;
     ASSERT_OK(arka_manifest_has_file(m, ARKA_SLICE("same"), &there, &err));
@@ -259,7 +262,7 @@ TEST(an_owner_that_is_not_there_is_our_fault)
 static bool try_change(arka_manifest *m, int64_t table, const char *path, arka_status *status)
 {
     arka_error err = {0};
-    arka_manifest_file files[] = {{arka_slice_of(path), 10, 100, 1, 2, 7, 1, 0, 0}};
+    arka_manifest_file files[] = {{arka_slice_of(path), 10, 100, 1, 2, 7, 1, 0, 0, false, 0}};
     *status = add_files(m, table, 1, files, 1, &err);
     assert_int_equal(*status, err.code);
     kit_vfs_fail(0, 0, false);

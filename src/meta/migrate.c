@@ -40,6 +40,7 @@ static const char *const MIGRATIONS[] = {
     "ALTER TABLE tables ADD COLUMN flushed_lsn INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE files ADD COLUMN lsn_first INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE files ADD COLUMN lsn_last INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE files ADD COLUMN crc INTEGER;"
     "CREATE TABLE numbers("
     "  name TEXT PRIMARY KEY,"
     "  value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"

@@ -115,6 +115,19 @@ static void narrow(arka_session *s, const arka_table_use *use, arka_slice databa
     pin->narrowed = true;
 }
 
+/* The files that will be read: that their bytes are those that were written. */
+static arka_status check_files(arka_session *s, const arka_pin *pin, arka_error *err)
+{
+    for (int64_t k = 0; k < pin->snapshot->n_files; k++) {
+        arka_data_file *f = pin->snapshot->files[k];
+        if (f->time_max < pin->time_min || f->time_min > pin->time_max)
+            continue;
+        ARKA_TRY(arka_data_file_check(f, err));
+        ARKA_TRY(arka_session_check(s, err)); /* the first query of much data reads for long */
+    }
+    return ARKA_OK;
+}
+
 static arka_status choose_schema(arka_session *s, arka_slice database, arka_error *err)
 {
     if (arka_slice_eq(arka_slice_of(s->schema), database))
@@ -163,8 +176,10 @@ arka_status arka_resolve(arka_session *s, const arka_inspection *i, arka_slice d
                              "unknown database: %.*s", ARKA_FMT(database));
     if (i->information_schema || i->current_schema)
         ARKA_TRY(arka_views_ensure_all(s->instance->views, s, err));
-    for (size_t k = 0; k < s->pins.n; k++)
+    for (size_t k = 0; k < s->pins.n; k++) {
         ARKA_TRY(arka_views_ensure(s->instance->views, &s->pins.items[k], err));
+        ARKA_TRY(check_files(s, &s->pins.items[k], err));
+    }
     /* else the schema is what the session's last query left, which is nobody's business */
     return unqualified || i->current_schema ? choose_schema(s, database, err) : ARKA_OK;
 }

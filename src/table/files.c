@@ -1,6 +1,11 @@
 #include "table/files.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/crc32c.h"
 
 arka_status arka_data_file_new(const arka_data_file *like, arka_data_file **out, arka_error *err)
 {
@@ -15,7 +20,10 @@ arka_status arka_data_file_new(const arka_data_file *like, arka_data_file **out,
                              .time_min = like->time_min,
                              .time_max = like->time_max,
                              .schema_version = like->schema_version,
-                             .path = path};
+                             .path = path,
+                             .has_crc = like->has_crc,
+                             .crc = like->crc};
+    atomic_init(&file->checked, atomic_load(&like->checked));
     arka_ref_init(&file->ref);
     *out = file;
     return ARKA_OK;
@@ -26,6 +34,65 @@ void arka_data_file_unref(arka_data_file *file)
     if (file != NULL && arka_ref_drop(&file->ref))
         arka_free(file);
 }
+
+/* ---- its bytes ---- */
+
+enum { PIECE = 256 << 10 };
+
+static const char *name_of(const arka_data_file *file)
+{
+    const char *slash = strrchr(file->path, '/');
+    return slash ? slash + 1 : file->path;
+}
+
+/* Of all that is there, by way of `piece`. */
+static arka_status sum(const arka_data_file *file, int fd, char *piece, uint32_t *crc,
+                       int64_t *n_bytes, arka_error *err)
+{
+    for (*n_bytes = 0, *crc = 0;;) {
+        ssize_t n = pread(fd, piece, PIECE, *n_bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return arka_fail_sys(err, ARKA_IO, errno, "reading data file %s", name_of(file));
+        if (n == 0)
+            return ARKA_OK;
+        *crc = arka_crc32c_more(*crc, piece, (size_t)n);
+        *n_bytes += n;
+    }
+}
+
+static arka_status compare(arka_data_file *file, int fd, char *piece, arka_error *err)
+{
+    uint32_t crc;
+    int64_t n_bytes;
+    ARKA_TRY(sum(file, fd, piece, &crc, &n_bytes, err));
+    if (n_bytes != file->n_bytes || crc != file->crc)
+        return arka_fail(err, ARKA_CORRUPT,
+                         "data file %s is damaged: %lld bytes with CRC-32C %08x, expected %lld "
+                         "bytes with %08x",
+                         name_of(file), (long long)n_bytes, crc, (long long)file->n_bytes,
+                         file->crc);
+    atomic_store_explicit(&file->checked, true, memory_order_relaxed); /* it says nothing else */
+    return ARKA_OK;
+}
+
+arka_status arka_data_file_check(arka_data_file *file, arka_error *err)
+{
+    if (!file->has_crc || atomic_load_explicit(&file->checked, memory_order_relaxed))
+        return ARKA_OK;
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return ARKA_OK; /* who reads it will say so */
+    char *piece = arka_malloc(PIECE);
+    arka_status status =
+        piece ? compare(file, fd, piece, err) : arka_fail_nomem(err, "a data file", PIECE);
+    arka_free(piece);
+    close(fd);
+    return status;
+}
+
+/* ---- lists ---- */
 
 static void add(arka_file_list *list, arka_data_file *file)
 {

@@ -5,21 +5,32 @@
 #ifndef ARKA_TABLE_FILES_H
 #define ARKA_TABLE_FILES_H
 
+#include <stdatomic.h>
+
 #include "base/mem.h"
 
-/** A Parquet file of a table. Immutable. */
+/** A Parquet file of a table. Immutable, but for what is known of its bytes. */
 typedef struct arka_data_file {
     arka_ref ref;
     int64_t n_rows, n_bytes;
     int64_t time_min, time_max; /* µs, both inclusive */
     int32_t schema_version;     /* of the schema it was written with */
     const char *path;           /* as the engine opens it: base path and all */
+    bool has_crc;
+    uint32_t crc;        /* arka_crc32c of its bytes, if has_crc */
+    atomic_bool checked; /* this process wrote it, or has compared it with its checksum */
 } arka_data_file;
 
 /** As `like`, whose path is copied; its count does not matter. */
 ARKA_MUST_USE arka_status arka_data_file_new(const arka_data_file *like, arka_data_file **out,
                                              arka_error *err);
 void arka_data_file_unref(arka_data_file *file);
+/**
+ * Are its bytes what was written? Read once in the life of the process; nothing in Parquet itself
+ * says it to those who read with DuckDB. ARKA_CORRUPT names the file. One that cannot be opened is
+ * left to its reader. Any thread.
+ */
+ARKA_MUST_USE arka_status arka_data_file_check(arka_data_file *file, arka_error *err);
 ARKA_CLEANUP(arka_data_file, arka_data_file_unref)
 
 typedef struct arka_file_list {
