@@ -63,7 +63,6 @@ static arka_status on_field(void *context, int64_t table_id, const arka_manifest
 static arka_status on_file(void *context, int64_t table_id, const arka_manifest_file *f,
                            arka_error *err)
 {
-
     seen *s = context;
     s->files++;
     s->rows += f->n_rows;

@@ -376,14 +376,16 @@ static inline void crash_work_together(crash_run *r)
         assert_int_equal(pthread_create(&writers[i].thread, NULL, crash_write_many, &writers[i]),
                          0);
     }
-    ASSERT_OK(crash_flush(r, &err));
+    arka_status status = crash_flush(r, &err);
+    if (!r->may_fail)
+        ASSERT_OK(status);
     for (int i = 0; i < CRASH_WRITERS; i++)
         pthread_join(writers[i].thread, NULL);
 }
 
 static inline void crash_work_repeat(crash_run *r)
 {
-    for (int i = atomic_load(&r->n_requests); i-- > 0;)
+    for (int i = r->may_fail ? 0 : atomic_load(&r->n_requests); i-- > 0;)
         if (r->requests[i].key[0] && r->requests[i].status == ARKA_OK) {
             crash_repeat(r->engine, &r->requests[i], true);
             return;
@@ -393,7 +395,14 @@ static inline void crash_work_repeat(crash_run *r)
 static inline void crash_reopen(crash_run *r)
 {
     arka_error err = {0};
-    ASSERT_OK(crash_close(r, &err));
+    arka_status status = crash_close(r, &err);
+    if (!r->may_fail)
+        ASSERT_OK(status);
+    if (r->may_fail && arka_engine_open(&r->options, &r->engine, NULL) == ARKA_OK)
+        return;
+    kit_os_fail((kit_os_fault){0});
+    kit_vfs_fail(0, 0, false);
+    err = (arka_error){0};
     ASSERT_OK(arka_engine_open(&r->options, &r->engine, &err));
 }
 
@@ -403,7 +412,7 @@ static inline void crash_flush_one(crash_run *r, const char *table)
     int64_t n;
     arka_status status =
         arka_engine_flush(r->engine, ARKA_SLICE("default"), arka_slice_of(table), &n, &err);
-    if (status != ARKA_OK && status != ARKA_NOTFOUND) /* nobody wrote to it yet */
+    if (status != ARKA_OK && status != ARKA_NOTFOUND && !r->may_fail) /* nobody wrote to it yet */
         fail_msg("flush of %s: %s", table, err.msg);
 }
 
@@ -414,6 +423,8 @@ static inline void crash_step(crash_run *r)
     int64_t kind = states_below(&r->rng, 100);
     if (kind < 78)
         crash_send(r, crash_make(r, &r->rng));
+    else if (kind < 84 && r->may_fail)
+        ARKA_IGNORE(crash_flush(r, &err)); /* as the disk is */
     else if (kind < 84)
         ASSERT_OK(crash_flush(r, &err));
     else if (kind < 89)
@@ -424,6 +435,40 @@ static inline void crash_step(crash_run *r)
         crash_reopen(r);
     else
         crash_work_together(r);
+}
+
+/**
+ * One step, in which some call of the disk may fail, once or to its end. Requests may be refused
+ * then; afterwards the disk is well again.
+ */
+static inline void crash_faulty_step(crash_run *r)
+{
+    enum {
+        SYNCS = KIT_FDATASYNC | KIT_FSYNC | KIT_SYNCFS,
+        NEW = KIT_PWRITEV | KIT_OPEN | KIT_MKDIR
+    };
+    static const kit_os_fault FAULTS[] = {
+        {.error = EIO, .calls = SYNCS},
+        {.error = EIO, .calls = SYNCS, .for_good = true},
+        {.error = EIO},
+        {.error = EIO, .for_good = true},
+        {.error = EIO, .done = true},
+        {.error = ENOSPC, .calls = NEW, .for_good = true},
+        {.error = EIO, .calls = NEW | KIT_FTRUNCATE | KIT_UNLINK, .for_good = true},
+        {.calls = KIT_PWRITEV},
+    };
+    enum { N_FAULTS = sizeof FAULTS / sizeof *FAULTS };
+    int64_t kind = states_below(&r->rng, N_FAULTS * 4);
+    kit_os_fault fault = kind < N_FAULTS ? FAULTS[kind] : (kit_os_fault){0};
+    fault.n = kind < N_FAULTS ? 1 + states_below(&r->rng, 10) : 0;
+    r->may_fail = true;
+    kit_os_fail(fault);
+    if (kind == N_FAULTS)
+        kit_vfs_fail(1 + states_below(&r->rng, 6), KIT_VFS_WRITE | KIT_VFS_SYNC,
+                     states_below(&r->rng, 2) == 0);
+    crash_step(r);
+    kit_os_fail((kit_os_fault){0});
+    kit_vfs_fail(0, 0, false);
 }
 
 static inline void crash_work(crash_run *r, int n_steps)

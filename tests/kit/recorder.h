@@ -77,8 +77,11 @@ typedef struct rec_tape {
 
 static rec_tape *rec_on; /* NULL: nothing is recorded */
 static pthread_mutex_t rec_lock = PTHREAD_MUTEX_INITIALIZER;
-static char rec_fds[REC_FDS][REC_PATH]; /* paths below the root; "\1": not there */
-static atomic_uint rec_hurry;           /* counts syncs, so that some are slow */
+/* What is open: a file, whatever it is called by now (-1: none), or a directory below the root. */
+static int rec_files[REC_FDS];
+static char rec_dirs[REC_FDS][REC_PATH];
+static bool rec_lies;         /* syncs of files' bytes do nothing: to see that a test notices */
+static atomic_uint rec_hurry; /* counts syncs, so that some are slow */
 
 /* ---- the tape ---- */
 
@@ -181,6 +184,8 @@ static inline void rec_sync(rec_tape *t, rec_op sync, bool failed, long begun)
         rec_op *op = &t->ops[i];
         if (op->durable != LONG_MAX || op->lost || !rec_covers(&sync, op))
             continue;
+        if (rec_lies && !rec_is_name(op->kind))
+            continue;
         if (failed)
             op->lost = !rec_is_name(op->kind); /* names stay in the journal */
         else
@@ -190,21 +195,26 @@ static inline void rec_sync(rec_tape *t, rec_op sync, bool failed, long begun)
         free(sync.path);
 }
 
-static inline void rec_wrote(rec_tape *t, const char *path, const void *bytes, size_t n, int64_t at)
+/* The file of that name; -1: none. */
+static inline int rec_node_of(rec_tape *t, const char *path)
 {
-    rec_name *name = rec_find(t, path);
-    if (name == NULL || n == 0)
+    rec_name *name = path != NULL ? rec_find(t, path) : NULL;
+    return name != NULL ? name->node : -1;
+}
+
+static inline void rec_wrote(rec_tape *t, int node, const void *bytes, size_t n, int64_t at)
+{
+    if (node < 0 || n == 0)
         return;
     uint8_t *copy = rec_need(malloc(n));
     memcpy(copy, bytes, n);
-    rec_add(t, (rec_op){.kind = REC_WRITE, .node = name->node, .at = at, .n = n, .bytes = copy});
+    rec_add(t, (rec_op){.kind = REC_WRITE, .node = node, .at = at, .n = n, .bytes = copy});
 }
 
-static inline void rec_truncated(rec_tape *t, const char *path, int64_t n)
+static inline void rec_truncated(rec_tape *t, int node, int64_t n)
 {
-    rec_name *name = rec_find(t, path);
-    if (name != NULL)
-        rec_add(t, (rec_op){.kind = REC_TRUNCATE, .node = name->node, .at = n});
+    if (node >= 0)
+        rec_add(t, (rec_op){.kind = REC_TRUNCATE, .node = node, .at = n});
 }
 
 static inline void rec_created(rec_tape *t, const char *path)
@@ -232,11 +242,13 @@ static int rec_open(const char *path, int flags, mode_t mode)
     if (name != NULL && !was && access(path, F_OK) == 0)
         rec_created(rec_on, name);
     else if (name != NULL && fd >= 0 && (flags & O_TRUNC))
-        rec_truncated(rec_on, name, 0);
+        rec_truncated(rec_on, rec_node_of(rec_on, name), 0);
     if (fd >= REC_FDS)
         abort();
-    if (fd >= 0)
-        snprintf(rec_fds[fd], REC_PATH, "%s", name != NULL ? name : "\1");
+    if (fd >= 0) {
+        rec_files[fd] = rec_on != NULL ? rec_node_of(rec_on, name) : -1;
+        snprintf(rec_dirs[fd], REC_PATH, "%s", name != NULL && rec_files[fd] < 0 ? name : "\1");
+    }
     pthread_mutex_unlock(&rec_lock);
     errno = e;
     return fd;
@@ -245,8 +257,10 @@ static int rec_open(const char *path, int flags, mode_t mode)
 static int rec_close(int fd)
 {
     pthread_mutex_lock(&rec_lock);
-    if (fd >= 0 && fd < REC_FDS)
-        strcpy(rec_fds[fd], "\1");
+    if (fd >= 0 && fd < REC_FDS) {
+        rec_files[fd] = -1;
+        strcpy(rec_dirs[fd], "\1");
+    }
     int result = kit_os_close(fd), e = errno;
     pthread_mutex_unlock(&rec_lock);
     errno = e;
@@ -267,7 +281,7 @@ static inline void rec_look(int fd, const struct iovec *parts, int n_parts, off_
     if (again >= 0)
         close(again);
     if (got > 0)
-        rec_wrote(rec_on, rec_fds[fd], bytes, (size_t)got, at);
+        rec_wrote(rec_on, rec_files[fd], bytes, (size_t)got, at);
     free(bytes);
 }
 
@@ -287,7 +301,7 @@ static ssize_t rec_pwritev(int fd, const struct iovec *parts, int n_parts, off_t
         n += part;
     }
     if (rec_on != NULL)
-        rec_wrote(rec_on, rec_fds[fd], all, n, at);
+        rec_wrote(rec_on, rec_files[fd], all, n, at);
     free(all);
     pthread_mutex_unlock(&rec_lock);
     errno = e;
@@ -300,7 +314,7 @@ static int rec_ftruncate(int fd, off_t n)
     int result = kit_os_ftruncate(fd, n), e = errno;
     struct stat st;
     if (rec_on != NULL && fstat(fd, &st) == 0 && st.st_size == n)
-        rec_truncated(rec_on, rec_fds[fd], n);
+        rec_truncated(rec_on, rec_files[fd], n);
     pthread_mutex_unlock(&rec_lock);
     errno = e;
     return result;
@@ -322,13 +336,12 @@ static inline int rec_sync_fd(int fd, int (*sync)(int fd), bool all)
     long begun = rec_sync_begins();
     int result = sync(fd), e = errno;
     pthread_mutex_lock(&rec_lock);
-    if (rec_on != NULL && (all || rec_fds[fd][0] != 1)) {
-        rec_name *name = rec_find(rec_on, rec_fds[fd]);
+    if (rec_on != NULL && (all || rec_files[fd] >= 0 || rec_dirs[fd][0] != 1)) {
         rec_op op = {.kind = REC_SYNC_ALL};
-        if (!all && name != NULL && name->node >= 0)
-            op = (rec_op){.kind = REC_SYNC, .node = name->node};
+        if (!all && rec_files[fd] >= 0)
+            op = (rec_op){.kind = REC_SYNC, .node = rec_files[fd]};
         else if (!all)
-            op = (rec_op){.kind = REC_SYNC_DIR, .path = rec_need(strdup(rec_fds[fd]))};
+            op = (rec_op){.kind = REC_SYNC_DIR, .path = rec_need(strdup(rec_dirs[fd]))};
         rec_sync(rec_on, op, result != 0 && e != EINTR, begun);
     }
     pthread_mutex_unlock(&rec_lock);
@@ -444,7 +457,7 @@ static void rec_vfs_wrote(const char *path, const void *bytes, int n, sqlite3_in
     pthread_mutex_lock(&rec_lock);
     const char *name = rec_below_vfs(path);
     if (name != NULL)
-        rec_wrote(rec_on, name, bytes, (size_t)n, at);
+        rec_wrote(rec_on, rec_node_of(rec_on, name), bytes, (size_t)n, at);
     pthread_mutex_unlock(&rec_lock);
 }
 
@@ -453,7 +466,7 @@ static void rec_vfs_truncated(const char *path, sqlite3_int64 n)
     pthread_mutex_lock(&rec_lock);
     const char *name = rec_below_vfs(path);
     if (name != NULL)
-        rec_truncated(rec_on, name, n);
+        rec_truncated(rec_on, rec_node_of(rec_on, name), n);
     pthread_mutex_unlock(&rec_lock);
 }
 
@@ -551,6 +564,31 @@ static inline void rec_end(void)
     kit_vfs_listens = NULL;
     rec_on = NULL;
     pthread_mutex_unlock(&rec_lock);
+}
+
+/** What happened to files whose names begin with `prefix`, below an instant, and when it was safe.
+ */
+static inline void rec_print(const rec_tape *t, const char *prefix, long instant)
+{
+    static const char *const KINDS[] = {"create", "rename", "unlink",  "mkdir",   "rmdir", "write",
+                                        "cut",    "sync",   "syncdir", "syncall", "mark"};
+    const char *names[4096] = {0};
+    for (int i = 0; i < t->n_first; i++)
+        if (t->first[i].node >= 0 && t->first[i].node < 4096)
+            names[t->first[i].node] = t->first[i].path;
+    for (long i = 0; i < t->n_ops && i < instant; i++) {
+        const rec_op *op = &t->ops[i];
+        if (op->kind == REC_CREATE && op->node < 4096)
+            names[op->node] = op->path;
+        const char *name = op->path != NULL           ? op->path
+                           : op->kind == REC_MARK     ? NULL
+                           : op->kind == REC_SYNC_ALL ? prefix
+                                                      : names[op->node];
+        if (name != NULL && strncmp(name, prefix, strlen(prefix)) == 0)
+            print_message("%ld %s %s %lld+%zu%s%s safe at %ld\n", i, KINDS[op->kind], name,
+                          (long long)op->at, op->n, op->to ? " to " : "", op->to ? op->to : "",
+                          op->durable == LONG_MAX ? -1 : op->durable);
+    }
 }
 
 static inline void rec_free(rec_tape *t)
