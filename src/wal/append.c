@@ -19,24 +19,44 @@ static void note_segment_bytes(arka_wal *wal, uint64_t last_lsn)
     arka_mutex_unlock(&wal->lock);
 }
 
-/* A file of this name that could not be removed when it was given up. */
-static arka_status remove_leftover(arka_wal *wal, uint64_t base, arka_error *err)
+/*
+ * A segment without content that may be there although it was given up. It goes before there is
+ * another one: so recovery finds an empty file at the end of the log only, and the next segment is
+ * not kept from its name for ever.
+ */
+static arka_status remove_leftover(arka_wal *wal, arka_error *err)
 {
-    if (wal->leftover != base)
+    char name[ARKA_WAL__NAME];
+    if (wal->leftover == 0)
         return ARKA_OK;
-    ARKA_TRY(arka_wal__unlink(wal->os, wal->dir, wal->name, err));
+    arka_wal__name(wal->leftover, name);
+    ARKA_TRY(arka_wal__unlink(wal->os, wal->dir, name, err));
+    ARKA_TRY(arka_wal__sync_dir(wal->os, wal->dir, err));
     wal->leftover = 0;
     return ARKA_OK;
 }
 
+/* Of a take-over: nobody sees it before it is whole. */
+static arka_status create_unfinished(arka_wal *wal, const char *path, arka_error *err)
+{
+    do
+        wal->fd = wal->os->open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    while (wal->fd < 0 && errno == EINTR);
+    return wal->fd < 0 ? arka_fail_sys(err, ARKA_IO, errno, "creating %s", path) : ARKA_OK;
+}
+
 static arka_status create(arka_wal *wal, uint64_t base, const char *path, arka_error *err)
 {
-    ARKA_TRY(remove_leftover(wal, base, err));
+    ARKA_TRY(remove_leftover(wal, err));
     do
         wal->fd = wal->os->open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
     while (wal->fd < 0 && errno == EINTR);
-    if (wal->fd < 0)
-        return arka_fail_sys(err, ARKA_IO, errno, "creating %s", path);
+    if (wal->fd < 0) {
+        int sys = errno;
+        if (sys != EEXIST) /* it may have been made all the same */
+            wal->leftover = base;
+        return arka_fail_sys(err, ARKA_IO, sys, "creating %s", path);
+    }
     ARKA_FAILPOINT("wal_rotate_created");
     arka_status status = arka_wal__sync_dir(wal->os, wal->dir, err);
     if (status != ARKA_OK) {
@@ -59,20 +79,23 @@ void arka_wal__close_file(arka_wal *wal)
     arka_mutex_unlock(&wal->lock);
 }
 
-arka_status arka_wal__begin_segment(arka_wal *wal, uint64_t base, arka_error *err)
+arka_status arka_wal__begin_segment(arka_wal *wal, uint64_t base, bool unfinished, arka_error *err)
 {
-    char *path;
+    char *path, name[ARKA_WAL__UNFINISHED_NAME];
     arka_wal__name(base, wal->name);
+    arka_wal__unfinished_name(base, name);
     arka_mutex_lock(&wal->lock);
     bool room = arka_vec_reserve(&wal->segments, 1);
     arka_mutex_unlock(&wal->lock);
     if (!room)
         return arka_fail_nomem(err, "a segment", sizeof(arka_wal__segment));
-    ARKA_TRY(arka_wal__path(wal->dir, wal->name, &path, err));
-    arka_status status = create(wal, base, path, err);
+    ARKA_TRY(arka_wal__path(wal->dir, unfinished ? name : wal->name, &path, err));
+    arka_status status =
+        unfinished ? create_unfinished(wal, path, err) : create(wal, base, path, err);
     arka_free(path);
     if (status != ARKA_OK)
         return status;
+    wal->unfinished = unfinished;
     wal->heading.base = base;
     wal->heading.prev_lsn = atomic_load(&wal->durable);
     wal->file_bytes = wal->durable_bytes = 0;
@@ -224,7 +247,7 @@ static arka_status make_segment(arka_wal *wal, uint64_t lsn, arka_error *err)
         wal->stats.rotations++;
         arka_mutex_unlock(&wal->lock);
     }
-    return wal->fd >= 0 ? ARKA_OK : arka_wal__begin_segment(wal, lsn, err);
+    return wal->fd >= 0 ? ARKA_OK : arka_wal__begin_segment(wal, lsn, false, err);
 }
 
 /* A promise of the caller's. */

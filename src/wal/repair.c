@@ -37,7 +37,7 @@ typedef struct salvage {
     const arka_os *os;
     const char *dir;
     int fd; /* -1: none */
-    char name[ARKA_WAL__NAME + sizeof ARKA_WAL__UNFINISHED];
+    char name[ARKA_WAL__UNFINISHED_NAME];
     arka_wal__heading heading;
     arka_wal__run run;
     arka_wal__group group;
@@ -53,12 +53,6 @@ static void salvage_fini(salvage *s)
         ARKA_IGNORE(s->os->close(s->fd)); /* an error is being reported already */
     arka_wal__group_fini(&s->group);
     arka_vec_fini(&s->made);
-}
-
-static void unfinished_name(uint64_t base, char *out)
-{
-    arka_wal__name(base, out);
-    strncat(out, ARKA_WAL__UNFINISHED, sizeof ARKA_WAL__UNFINISHED);
 }
 
 static arka_status write_out(salvage *s, arka_error *err)
@@ -84,7 +78,7 @@ static arka_status begin_piece(salvage *s, uint64_t base, uint64_t epoch, uint64
     char *path;
     if (!arka_vec_push(&s->made, base))
         return arka_fail_nomem(err, "a list of segments", sizeof base);
-    unfinished_name(base, s->name);
+    arka_wal__unfinished_name(base, s->name);
     ARKA_TRY(arka_wal__path(s->dir, s->name, &path, err));
     s->fd = s->os->open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     arka_status status =
@@ -284,7 +278,7 @@ arka_status arka_wal__move_away(const arka_os *os, const char *dir, const char *
 static arka_status publish_one(const salvage *s, uint64_t base, arka_error *err)
 {
     char from_name[sizeof s->name], to_name[ARKA_WAL__NAME], *from, *to;
-    unfinished_name(base, from_name);
+    arka_wal__unfinished_name(base, from_name);
     arka_wal__name(base, to_name);
     ARKA_TRY(arka_wal__path(s->dir, from_name, &from, err));
     arka_status status = arka_wal__path(s->dir, to_name, &to, err);

@@ -17,6 +17,12 @@ void arka_wal__name(uint64_t base, char out[ARKA_WAL__NAME])
     snprintf(out, ARKA_WAL__NAME, PREFIX "%0*" PRIu64 SUFFIX, DIGITS, base);
 }
 
+void arka_wal__unfinished_name(uint64_t base, char out[ARKA_WAL__UNFINISHED_NAME])
+{
+    snprintf(out, ARKA_WAL__UNFINISHED_NAME, PREFIX "%0*" PRIu64 SUFFIX ARKA_WAL__UNFINISHED,
+             DIGITS, base);
+}
+
 bool arka_wal__name_parse(const char *name, uint64_t *out_base)
 {
     size_t digits = strlen(PREFIX);

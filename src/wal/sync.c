@@ -1,4 +1,5 @@
 /* What was appended gets onto the disk, or into a segment that does. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -118,20 +119,39 @@ bool arka_wal_is_broken(const arka_wal *wal)
     return atomic_load(&wal->broken);
 }
 
+/* Should the name stay: recovery sees that nothing in it counts. */
+static void remove_empty(arka_wal *wal)
+{
+    char name[ARKA_WAL__UNFINISHED_NAME];
+    if (wal->unfinished) {
+        arka_wal__unfinished_name(wal->heading.base, name);
+        ARKA_IGNORE(arka_wal__unlink(wal->os, wal->dir, name, NULL));
+    } else if (wal->pending.n > 0) {
+        wal->outdated = wal->heading.base; /* once what is needed of it stands elsewhere */
+    } else if (arka_wal__unlink(wal->os, wal->dir, wal->name, NULL) != ARKA_OK) {
+        wal->leftover = wal->heading.base;
+    }
+}
+
 void arka_wal__abandon(arka_wal *wal)
 {
     uint64_t durable = atomic_load(&wal->durable);
     if (wal->fd < 0)
         return;
-    /* What was not synced is written again elsewhere, or was refused. Should it stay: the head of
-     * the next segment says that it does not count. */
-    ARKA_IGNORE(wal->os->ftruncate(wal->fd, wal->durable_bytes));
+    /*
+     * What was not synced will be written again elsewhere, or was refused. As long as some of it is
+     * needed it stays: this process may be killed before there is another place. The head of the
+     * next segment says that it does not count any more.
+     */
+    if (wal->pending.n == 0)
+        ARKA_IGNORE(wal->os->ftruncate(wal->fd, wal->durable_bytes));
     ARKA_IGNORE(wal->os->close(wal->fd)); /* nothing more of it is needed */
     wal->fd = -1;
     wal->run.open = false;
     bool empty = wal->heading.base > durable;
-    if (empty && arka_wal__unlink(wal->os, wal->dir, wal->name, NULL) != ARKA_OK)
-        wal->leftover = wal->heading.base; /* recovery sees that nothing in it counts */
+    if (empty)
+        remove_empty(wal);
+    wal->unfinished = false;
     arka_mutex_lock(&wal->lock);
     arka_wal__segment *segment = &arka_vec_last(&wal->segments);
     segment->last_lsn = durable;
@@ -190,20 +210,54 @@ static arka_status write_pending(arka_wal *wal, size_t n, arka_error *err)
     return ARKA_OK;
 }
 
+/* A segment that is whole and synced gets its name, in place of an outdated one if need be. */
+static arka_status finish_name(arka_wal *wal, arka_error *err)
+{
+    char name[ARKA_WAL__UNFINISHED_NAME], *from, *to;
+    arka_wal__unfinished_name(wal->heading.base, name);
+    ARKA_TRY(arka_wal__path(wal->dir, name, &from, err));
+    arka_status status = arka_wal__path(wal->dir, wal->name, &to, err);
+    if (status == ARKA_OK) {
+        if (wal->os->rename(from, to) != 0)
+            status = arka_fail_sys(err, ARKA_IO, errno, "renaming %s", from);
+        else
+            wal->unfinished = false;
+        arka_free(to);
+    }
+    arka_free(from);
+    return status == ARKA_OK ? arka_wal__sync_dir(wal->os, wal->dir, err) : status;
+}
+
+/* The segment that was taken over from held nothing else. */
+static void remove_outdated(arka_wal *wal, uint64_t first)
+{
+    char name[ARKA_WAL__NAME];
+    uint64_t base = wal->outdated;
+    wal->outdated = 0;
+    if (base == 0 || base == first)
+        return; /* replaced */
+    arka_wal__name(base, name);
+    if (arka_wal__unlink(wal->os, wal->dir, name, NULL) != ARKA_OK)
+        wal->leftover = base;
+}
+
 /* All pending records into fresh segments, synced. */
 static arka_status write_again(arka_wal *wal, arka_error *err)
 {
+    uint64_t first = wal->pending.n > 0 ? wal->pending.items[0].lsn_first : 0;
     while (wal->pending.n > 0) {
         size_t n = consecutive(wal);
         uint64_t last = wal->pending.items[n - 1].lsn_last;
-        ARKA_TRY(arka_wal__begin_segment(wal, wal->pending.items[0].lsn_first, err));
+        ARKA_TRY(arka_wal__begin_segment(wal, wal->pending.items[0].lsn_first, true, err));
         ARKA_TRY(write_pending(wal, n, err));
         ARKA_TRY(sync_file(wal, err));
+        ARKA_TRY(finish_name(wal, err));
         atomic_store(&wal->durable, last);
         arka_wal__forget_pending(wal, 0, n);
         if (wal->pending.n > 0)
             arka_wal__close_file(wal);
     }
+    remove_outdated(wal, first);
     return ARKA_OK;
 }
 
@@ -245,7 +299,7 @@ static arka_status begin_again(arka_wal *wal, arka_error *err)
 {
     if (wal->pending.n > 0)
         return write_again(wal, err);
-    ARKA_TRY(arka_wal__begin_segment(wal, wal->next_lsn, err));
+    ARKA_TRY(arka_wal__begin_segment(wal, wal->next_lsn, false, err));
     ARKA_TRY(arka_wal__write_head(wal, err));
     return sync_file(wal, err);
 }

@@ -10,7 +10,8 @@
 #include "wal/wal.h"
 
 enum {
-    ARKA_WAL__NAME = 48,     /* bytes of a segment's name with its NUL */
+    ARKA_WAL__NAME = 48, /* bytes of a segment's name with its NUL */
+    ARKA_WAL__UNFINISHED_NAME = 64,
     ARKA_WAL__VERSION = 1,   /* of the format: arka:wal */
     ARKA_WAL__CRC_TEXT = 16, /* hex digits of arka:crc: of the body, then of prefix and metadata */
     ARKA_WAL__TABLE_ID = 64, /* a longer table id never continues a run */
@@ -25,6 +26,8 @@ enum { ARKA_WAL__INFO = 1, ARKA_WAL__WARN = 2, ARKA_WAL__ERROR = 3 };
 
 /** segment_<base, 20 digits>.arrow */
 void arka_wal__name(uint64_t base, char out[ARKA_WAL__NAME]);
+/** The name that a segment has while it is not whole: its own with ARKA_WAL__UNFINISHED behind. */
+void arka_wal__unfinished_name(uint64_t base, char out[ARKA_WAL__UNFINISHED_NAME]);
 /** False: no segment's name. */
 bool arka_wal__name_parse(const char *name, uint64_t *out_base);
 /** "dir/name"; the caller frees it. */
@@ -260,7 +263,7 @@ ARKA_MUST_USE arka_status arka_wal__scan(const arka_os *os, const char *dir, con
 /* ---- repair.c ---- */
 
 #define ARKA_WAL__QUARANTINE "quarantine"
-#define ARKA_WAL__UNFINISHED ".repair"
+#define ARKA_WAL__UNFINISHED ".part"
 /** Is this the name of a file that a repair was writing? */
 bool arka_wal__is_unfinished(const char *name);
 ARKA_MUST_USE arka_status arka_wal__remove_unfinished(const arka_os *os, const char *dir,
@@ -308,6 +311,9 @@ struct arka_wal {
     ARKA_VEC(struct iovec) parts;
     uint64_t next_lsn; /* no record may be below */
     int64_t last_ts_us;
+    bool unfinished; /* the file has a name that does not count yet */
+    uint64_t
+        outdated; /* base of a segment of which nothing counts once a take-over is done; or 0 */
     uint64_t leftover; /* base of a segment without content that could not be removed; 0: none */
     bool recovered, began;
     uint64_t max_seen;
@@ -341,8 +347,9 @@ ARKA_MUST_USE arka_status arka_wal__list_dir(const char *dir, arka_wal__segments
 ARKA_MUST_USE arka_status arka_wal__list(arka_wal *wal, arka_error *err);
 
 /* append.c */
-/** A new segment that begins with `base`. */
-ARKA_MUST_USE arka_status arka_wal__begin_segment(arka_wal *wal, uint64_t base, arka_error *err);
+/** A new segment that begins with `base`; `unfinished`: under a name that does not count yet. */
+ARKA_MUST_USE arka_status arka_wal__begin_segment(arka_wal *wal, uint64_t base, bool unfinished,
+                                                  arka_error *err);
 void arka_wal__close_file(arka_wal *wal);
 /** Entries as one group behind what is there. ARKA_IO: the file was cut back. */
 ARKA_MUST_USE arka_status arka_wal__write_group(arka_wal *wal, const arka_wal_entry *entries,
