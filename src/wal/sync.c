@@ -301,7 +301,9 @@ static arka_status begin_again(arka_wal *wal, arka_error *err)
         return write_again(wal, err);
     ARKA_TRY(arka_wal__begin_segment(wal, wal->next_lsn, false, err));
     ARKA_TRY(arka_wal__write_head(wal, err));
-    return sync_file(wal, err);
+    ARKA_TRY(sync_file(wal, err));
+    remove_outdated(wal, 0);
+    return ARKA_OK;
 }
 
 arka_status arka_wal_mend(arka_wal *wal, uint64_t next_lsn, arka_error *err)
