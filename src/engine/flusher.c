@@ -149,6 +149,9 @@ static void look_at_disks(arka_flusher *f)
 {
     arka_engine *e = f->engine;
     bool low = arka_engine__disk_refuses(e, NULL);
+    arka_mono soon = arka_mono_after_ms(LOW_DISKS_EVERY_MS);
+    if (low && f->disks_at.ns > soon.ns) /* somebody else has found it */
+        f->disks_at = soon;
     if (!is_time(&f->disks_at, low ? LOW_DISKS_EVERY_MS : DISKS_EVERY_MS))
         return;
     /* Not in the first moments: a process that ends soon need not write so much. */

@@ -254,6 +254,20 @@ static void fail_batches(arka_put_request *r, const arka_error *why)
         }
 }
 
+/* The manifest met a full disk: that passes, so it is the same as a log that takes nothing. */
+static arka_status full_is_busy(arka_engine *engine, arka_put_request *r, arka_status status,
+                                arka_error *why)
+{
+    if (status != ARKA_IO || !arka_disk_is_full(why))
+        return status;
+    arka_engine__io_failed(engine, why);
+    why->code = ARKA_BUSY;
+    for (size_t i = 0; i < r->n_batches; i++)
+        if (r->batches[i].status == ARKA_IO)
+            r->batches[i].status = r->batches[i].error.code = ARKA_BUSY;
+    return ARKA_BUSY;
+}
+
 arka_status arka_request_prepare(arka_engine *engine, arka_put_request *request, arka_error *err)
 {
     arka_error own = {0};
@@ -262,7 +276,7 @@ arka_status arka_request_prepare(arka_engine *engine, arka_put_request *request,
         return ARKA_OK;
     arka_engine__writer_enters(engine);
     request->is_inside = true;
-    arka_status status = prepare(engine, request, &own);
+    arka_status status = full_is_busy(engine, request, prepare(engine, request, &own), &own);
     if (status != ARKA_OK) {
         fail_batches(request, &own);
         if (err != NULL && err->code == ARKA_OK)
