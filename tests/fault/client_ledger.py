@@ -76,7 +76,7 @@ class Request:
 class Ledger:
     """All requests of a run; ids are unique, names of tables change now and then so that a check stays short."""
 
-    def __init__(self, rng, tables_of_cycles=50):
+    def __init__(self, rng, tables_of_cycles=10):
         self.rng = rng
         self.lock = threading.Lock()
         self.requests = []
