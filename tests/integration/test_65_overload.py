@@ -78,3 +78,14 @@ def test_refusals_say_when_to_come_again(small):
         if answer.status == 503:
             assert int(answer.headers["Retry-After"]) >= 1
     assert statuses <= {204, 503}
+
+
+def test_no_connection_is_forgotten(arc_module, arc_run):
+    """Of 512 and 256 connections each waits for its answer before it goes on: a server that overlooks some of them
+    while nothing else happens never ends a round. F26."""
+    for connections in (256, 512, 256, 128):
+        _, results = bench(arc_run, arc_module, "write", "--format", "lp", "--rows", "1", "--connections",
+                           str(connections), "--seconds", "1.5", "--no-flush")
+        result, = results
+        assert set(result["answers"]) == {"204"}, result
+        assert result["verified"] is True
