@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "server/loop.h"
 #include "server/reply.h"
 #include "server/server_priv.h"
 #include "server/stream.h"
@@ -25,7 +26,9 @@ enum {
 
 struct arka_http {
     arka_server *server;
-    struct MHD_Daemon *daemon;
+    arka_loop **loops;
+    int n_loops;
+    atomic_uint next_loop; /* connections go to them in turn */
     atomic_int n_connections;
     atomic_int in_flight;
     atomic_int_least64_t body_bytes; /* capacity of all body buffers */
@@ -45,6 +48,8 @@ typedef enum phase {
 typedef struct connection {
     arka_request request;
     arka_http *http;
+    arka_loop *loop; /* whose it is */
+    arka_resuming resuming;
     phase phase;
     arka_buf target; /* as sent */
     arka_buf body;
@@ -140,6 +145,7 @@ static void on_connection(void *context, struct MHD_Connection *connection_, voi
         c = arka_calloc(1, sizeof *c);
         if (c != NULL) {
             c->http = http;
+            c->loop = arka_loop_current();
             arka_running_enter_receiving(http->server->running, &c->ticket, info->connect_fd);
         }
         *slot = c;
@@ -397,7 +403,8 @@ static void run_on_worker(void *context)
 
 void arka_http_give_back(arka_request *r)
 {
-    MHD_resume_connection(r->connection);
+    connection *c = connection_of(r);
+    arka_loop_resume(c->loop, &c->resuming, r->connection);
 }
 
 static enum MHD_Result send_answer(connection *c)
@@ -472,28 +479,33 @@ static size_t leave_escapes(void *context, struct MHD_Connection *mhd, char *tex
     return strlen(text);
 }
 
-static arka_status start_daemon(arka_http *http, arka_error *err)
+static void on_lost(void *context)
+{
+    arka_http *http = context;
+    atomic_fetch_sub_explicit(&http->n_connections, 1, memory_order_relaxed);
+}
+
+static arka_status start_loops(arka_http *http, arka_error *err)
 {
     const arka_settings *s = http->server->settings;
-    int n_threads = s->workers > 0 ? (int)s->workers : arka_n_processors();
+    int n = s->workers > 0 ? (int)s->workers : arka_n_processors();
     struct MHD_OptionItem options[] = {
-        /* shared out among its threads; none of them may come to its share, see take_connection */
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(s->max_connections * n_threads), NULL},
+        /* none of them may come to it, see take_connection */
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->max_connections + 1, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->idle_timeout, NULL},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, http},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escapes, NULL},
-        {n_threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, n_threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    http->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                                        MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET,
-                                    0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY, options,
-                                    MHD_OPTION_END);
-    if (http->daemon == NULL)
-        return arka_fail(err, ARKA_IO, "cannot start %d HTTP threads", n_threads);
+    http->loops = arka_calloc((size_t)n, sizeof *http->loops);
+    if (http->loops == NULL)
+        return arka_fail_nomem(err, "the HTTP threads", (size_t)n * sizeof *http->loops);
+    for (; http->n_loops < n; http->n_loops++)
+        ARKA_TRY(
+            arka_loop_new(on_request, on_lost, http, options, &http->loops[http->n_loops], err));
     return ARKA_OK;
 }
 
@@ -508,7 +520,7 @@ arka_status arka_http_new(arka_server *server, arka_http **out, arka_error *err)
     http->max_body_bytes = s->max_body_memory_mb << 20;
     arka_mutex_init(&http->lock, ARKA_LOCK_LEAF);
     arka_cond_init(&http->idle);
-    arka_status status = start_daemon(http, err);
+    arka_status status = start_loops(http, err);
     if (status == ARKA_OK)
         *out = http;
     else
@@ -520,8 +532,9 @@ void arka_http_free(arka_http *http)
 {
     if (http == NULL)
         return;
-    if (http->daemon != NULL)
-        MHD_stop_daemon(http->daemon);
+    for (int i = 0; i < http->n_loops; i++)
+        arka_loop_free(http->loops[i]);
+    arka_free(http->loops);
     arka_cond_fini(&http->idle);
     arka_mutex_fini(&http->lock);
     arka_free(http);
@@ -535,12 +548,12 @@ void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *p
      * serves nobody any more.
      */
     int n = atomic_fetch_add_explicit(&http->n_connections, 1, memory_order_relaxed);
-    bool room = n < http->server->settings->max_connections;
-    if (!room)
-        close(fd);
-    /* refusing, it closes the socket itself */
-    if (!room || MHD_add_connection(http->daemon, fd, peer, peer_len) == MHD_NO)
-        atomic_fetch_sub_explicit(&http->n_connections, 1, memory_order_relaxed);
+    unsigned turn = atomic_fetch_add_explicit(&http->next_loop, 1, memory_order_relaxed);
+    if (n < http->server->settings->max_connections &&
+        arka_loop_add(http->loops[turn % (unsigned)http->n_loops], fd, peer, peer_len))
+        return;
+    close(fd);
+    atomic_fetch_sub_explicit(&http->n_connections, 1, memory_order_relaxed);
 }
 
 bool arka_http_wait_idle(arka_http *http, arka_mono deadline)

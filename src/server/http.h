@@ -1,6 +1,6 @@
 /**
  * HTTP by libmicrohttpd: connections in, requests to their handlers, answers out. Private to
- * server/. An epoll loop a thread; each connection belongs to one of them for life.
+ * server/. A loop a thread (loop.h); each connection belongs to one of them for life.
  *
  * A request's body is collected first: borrowed from the connection's own buffer when it came in
  * one piece and its handler runs on the HTTP thread, else copied. Handlers that may wait run on
