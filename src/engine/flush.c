@@ -158,6 +158,10 @@ static void commit(arka_engine *e, arka_flush *const *flushes, size_t n, arka_ma
     wait_for_log(e, lsn);
     arka_status status = arka_manifest_commit_flushes(e->manifest, room, n_new, &why);
     ARKA_COUNT(e, flush_groups, status == ARKA_OK);
+    /* Rows that the log does not have, because it is broken: it has not their keys either. */
+    if (status == ARKA_OK && atomic_load(&e->log_runs) && arka_wal_durable_lsn(e->wal) < lsn)
+        ARKA_IGNORE(arka_requests_keep(e->requests, e->manifest, lsn + 1, arka_wall_us(),
+                                       NULL)); /* a repeated request is stored twice then */
     for (size_t i = 0; status != ARKA_OK && i < n; i++)
         if (flushes[i]->status == ARKA_OK && !is_committed(flushes[i]))
             arka_flush__fail(flushes[i], status, &why);

@@ -293,6 +293,39 @@ static void append_one(const char *dir, uint64_t lsn, arka_batch *batch)
     ASSERT_OK(arka_wal_close(wal, &err));
 }
 
+/* Nothing of the first segment was synced, and those before it are trimmed: its later frames name a
+ * durable LSN, but one below its own. */
+TEST(WAL_11_the_only_segment_may_be_torn_at_its_start)
+{
+    arka_error err = {0};
+    kit_wal_found found = {.cells = true};
+    const char *dir = kit_wal_dir("torn.start");
+    char copy[300];
+    arka_batch *three = kit_sample_batch(3, 0);
+    arka_wal *wal = kit_wal_begin(dir, 1);
+    arka_wal_entry e = kit_wal_rows(1, "a", 1, three);
+    ASSERT_OK(arka_wal_append(wal, &e, 1, &err));
+    ASSERT_OK(arka_wal_close(wal, &err));
+    wal = kit_wal_begin(dir, 4);
+    for (uint64_t lsn = 4; lsn < 13; lsn += 3) {
+        e = kit_wal_rows(lsn, "a", 1, three);
+        ASSERT_OK(arka_wal_append(wal, &e, 1, &err));
+    }
+    snprintf(copy, sizeof copy, "%s.copy", dir);
+    kit_copy_tree(dir, copy);
+    ASSERT_OK(arka_wal_close(wal, &err));
+    unlink(kit_wal_segment(copy, 1));
+    size_t n;
+    char *bytes = kit_wal_load(kit_wal_segment(copy, 4), &n);
+    memset(bytes, 0, 512);
+    kit_wal_store(kit_wal_segment(copy, 4), bytes, n);
+    ASSERT_OK(kit_wal_read(copy, &found, &err));
+    assert_int_equal(found.n_rows, 0);
+    free(bytes);
+    kit_wal_found_fini(&found);
+    arka_batch_unref(three);
+}
+
 TEST(F4b_two_segments_of_the_same_numbers_are_refused)
 {
     arka_error err = {0};

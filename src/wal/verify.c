@@ -258,8 +258,10 @@ static void judge_tail(chain *k)
 {
     arka_wal__scanned *s = k->out;
     int n = (int)s->segments.n, from = k->newest;
-    uint64_t durable = 0;
+    uint64_t durable = 0, last = k->last;
     bool misplaced = false;
+    if (!k->begun && n > 0) /* what came before the first may have been trimmed */
+        last = s->segments.items[0].base - 1;
     if (from < 0 || !s->segments.items[from].damaged)
         from++;
     for (int i = from; i < n; i++) {
@@ -267,7 +269,7 @@ static void judge_tail(chain *k)
         if (s->segments.items[i].later_durable > durable)
             durable = s->segments.items[i].later_durable;
     }
-    if (from < n && (misplaced || durable > k->last))
+    if (from < n && (misplaced || durable > last))
         stop_at_damage(s, from);
     else if (from < n)
         s->torn = from;
