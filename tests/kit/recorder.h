@@ -180,14 +180,15 @@ static inline bool rec_covers(const rec_op *sync, const rec_op *op)
 static inline void rec_sync(rec_tape *t, rec_op sync, bool failed, long begun)
 {
     long at = failed ? t->n_ops : rec_add(t, sync);
-    for (long i = 0; i < begun; i++) {
+    for (long i = 0; i < begun && i < t->n_ops; i++) {
         rec_op *op = &t->ops[i];
         if (op->durable != LONG_MAX || op->lost || !rec_covers(&sync, op))
             continue;
         if (rec_lies && !rec_is_name(op->kind))
             continue;
-        if (failed)
-            op->lost = !rec_is_name(op->kind); /* names stay in the journal */
+        if (failed) /* names stay in the journal; syncfs does not say whose bytes: their own sync
+                       does */
+            op->lost = sync.kind == REC_SYNC;
         else
             op->durable = at;
     }
@@ -342,7 +343,10 @@ static inline int rec_sync_fd(int fd, int (*sync)(int fd), bool all)
             op = (rec_op){.kind = REC_SYNC, .node = rec_files[fd]};
         else if (!all)
             op = (rec_op){.kind = REC_SYNC_DIR, .path = rec_need(strdup(rec_dirs[fd]))};
-        rec_sync(rec_on, op, result != 0 && e != EINTR, begun);
+        if (result == 0 || e != EINTR) /* which says nothing */
+            rec_sync(rec_on, op, result != 0, begun);
+        else
+            free(op.path);
     }
     pthread_mutex_unlock(&rec_lock);
     errno = e;
@@ -561,8 +565,7 @@ static inline long rec_mark(long id)
 static inline void rec_end(void)
 {
     pthread_mutex_lock(&rec_lock);
-    kit_vfs_listens = NULL;
-    rec_on = NULL;
+    rec_on = NULL; /* SQLite may be in the middle of a call: who listens stays */
     pthread_mutex_unlock(&rec_lock);
 }
 
