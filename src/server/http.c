@@ -401,6 +401,11 @@ static void run_on_worker(void *context)
         arka_http_give_back(r);
 }
 
+arka_loop *arka_http_loop(arka_request *r)
+{
+    return connection_of(r)->loop;
+}
+
 void arka_http_give_back(arka_request *r)
 {
     connection *c = connection_of(r);

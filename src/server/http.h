@@ -29,6 +29,8 @@ void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *p
  * thread, once it was given back, to complete the answer.
  */
 void arka_http_detach(arka_request *r);
+/** The loop that the request's connection belongs to; see loop.h. */
+struct arka_loop *arka_http_loop(arka_request *r);
 /** A worker is done with `r`, or has put a stream into its answer: it is not to be touched
  * after.
  */

@@ -6,6 +6,9 @@
  * exactly so many come, wait once more for as long as the timeout says before they handle any; 128
  * clients that wait for their answers then wait for ever. Run from outside it never blocks. And a
  * group of connections that are resumed together costs one wake-up of the thread, not one each.
+ *
+ * MHD_resume_connection is called here alone: from another thread it may come just after the
+ * library has looked for it and before it reads its wake-up away, and then nobody wakes.
  */
 #ifndef ARKA_SERVER_LOOP_H
 #define ARKA_SERVER_LOOP_H

@@ -6,6 +6,7 @@
 #include "base/vec.h"
 #include "os/thread.h"
 #include "server/http.h"
+#include "server/loop.h"
 #include "server/server_priv.h"
 
 enum {
@@ -20,7 +21,9 @@ struct arka_stream {
     arka_ref ref;
     arka_server *server;
     arka_ticket ticket;
-    struct MHD_Connection *connection; /* set at begin */
+    struct MHD_Connection *connection; /* these two set at begin */
+    arka_loop *loop;
+    arka_resuming resuming;
     int fd;
     struct MHD_Response *response; /* the reader's */
     double execution_ms;           /* < 0: not set */
@@ -86,6 +89,7 @@ void arka_stream_set_ms(arka_stream *stream, double execution_ms)
 void arka_stream_begin(arka_stream *stream, arka_request *r, arka_buf *first)
 {
     stream->connection = r->connection;
+    stream->loop = arka_http_loop(r);
     stream->fd = r->fd;
     stream->current = *first;
     *first = (arka_buf)ARKA_BUF_INIT;
@@ -101,7 +105,7 @@ static void wake_reader(arka_stream *s, bool was)
     if (!was)
         return;
     arka_running_watch(s->server->running, &s->ticket, -1);
-    MHD_resume_connection(s->connection);
+    arka_loop_resume(s->loop, &s->resuming, s->connection);
 }
 
 static bool take_suspended_locked(arka_stream *s)
