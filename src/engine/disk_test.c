@@ -183,7 +183,8 @@ TEST(a_manifest_that_cannot_be_written_loses_and_doubles_nothing)
                 witness_write_some(3);
                 kit_vfs_fail(n, CALLS[c], for_good);
                 arka_status status = witness_flush_all(&err);
-                assert_true(status == ARKA_OK || status == ARKA_IO);
+                /* a full disk passes, what else is wrong with one may not (F6) */
+            assert_true(status == ARKA_OK || status == ARKA_IO || status == ARKA_BUSY);
                 for (int i = 0; i < 2; i++)           /* goes on, and comes after */
                     ARKA_IGNORE(witness_write(NULL)); /* but for new columns, while it fails */
                 if (status != ARKA_OK && for_good)    /* again, and it still fails */
@@ -238,7 +239,8 @@ TEST(tables_are_made_or_not_when_the_manifest_cannot_be_written)
                 kit_write(witness.engine, "default", table, kit_rows(LEDGER_T0, 1, 3), &err);
             kit_vfs_fail(0, 0, false);
             bool failed = kit_vfs_failed();
-            assert_true(status == ARKA_OK || status == ARKA_IO);
+            /* a full disk passes, what else is wrong with one may not (F6) */
+            assert_true(status == ARKA_OK || status == ARKA_IO || status == ARKA_BUSY);
             err = (arka_error){0};
             ASSERT_OK(kit_write(witness.engine, "default", table, kit_rows(LEDGER_T0, 1, 3), &err));
             arka_snapshot *s = kit_snapshot(witness.engine, "default", table);
