@@ -31,8 +31,9 @@ typedef struct crash_request {
     crash_part parts[CRASH_PARTS];
     int n_parts;
     arka_durability durability;
-    char key[24];       /* idempotency; empty: none */
-    long began, ended;  /* LONG_MAX: not yet */
+    char key[24]; /* idempotency; empty: none */
+    long began;
+    atomic_long ended;  /* LONG_MAX both: not yet. What else is known of its end is set before */
     arka_status status; /* when it has ended */
     uint64_t lsn;       /* of its last row */
     long written, safe; /* from when on it survives the end of the process; power loss */
