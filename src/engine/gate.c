@@ -41,6 +41,19 @@ static int64_t delay_at(const arka_gate *gate, int64_t used)
     return over > 0 ? over * DELAY_MS_A_PERCENT * 100000 : 0;
 }
 
+static arka_status fail_full(const arka_gate *gate, int64_t used, arka_error *err)
+{
+    return arka_fail(err, ARKA_BUSY,
+                     "memory for unflushed rows is full: %lld of %lld MiB; try again",
+                     (long long)used >> 20, (long long)gate->limit >> 20);
+}
+
+bool arka_gate_refuses(const arka_gate *gate, arka_error *err)
+{
+    return arka_gate_zone(gate) == ARKA_ZONE_RED &&
+           fail_full(gate, arka_gate_used(gate) + kept_bytes(gate), err) != ARKA_OK;
+}
+
 arka_status arka_gate_take(arka_gate *gate, int64_t n_bytes, int64_t *delay_ns, arka_error *err)
 {
     /* relaxed throughout: a count, nothing is read by its leave */
@@ -51,9 +64,7 @@ arka_status arka_gate_take(arka_gate *gate, int64_t n_bytes, int64_t *delay_ns, 
         bool too_much = n_bytes > gate->limit || all > gate->limit - n_bytes;
         /* A write larger than all there is must still find a way in: when nothing else is. */
         if (all > 0 && (too_much || is_red(gate, all)))
-            return arka_fail(err, ARKA_BUSY,
-                             "memory for unflushed rows is full: %lld of %lld MiB; try again",
-                             (long long)all >> 20, (long long)gate->limit >> 20);
+            return fail_full(gate, all, err);
     } while (!atomic_compare_exchange_weak_explicit(&gate->used, &used, used + n_bytes,
                                                     memory_order_relaxed, memory_order_relaxed));
     *delay_ns = delay_at(gate, all);

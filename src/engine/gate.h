@@ -34,6 +34,8 @@ void arka_gate_adjust(arka_gate *gate, int64_t n_bytes);
 /** Without what readers hold; so the rest of them all. */
 int64_t arka_gate_used(const arka_gate *gate);
 arka_zone arka_gate_zone(const arka_gate *gate);
+/** Is it red, so that any write would be refused? Then *err says so, as arka_gate_take does. */
+bool arka_gate_refuses(const arka_gate *gate, arka_error *err);
 /** How long a write would wait that came now; 0 in green and red. */
 int64_t arka_gate_delay_ns(const arka_gate *gate);
 

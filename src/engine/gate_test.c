@@ -158,3 +158,20 @@ TEST(I10_writers_that_keep_what_they_take_stop_in_the_red_zone)
     assert_int_equal(arka_gate_used(&c.gate), atomic_load(&c.taken));
     assert_in_range((uintmax_t)arka_gate_used(&c.gate), LIMIT / 10 * 8, LIMIT / 10 * 8 + 2 * 997);
 }
+
+/* MEM-2: what is asked before a body is read says the same as the gate itself. */
+TEST(a_red_gate_says_so_before_anything_is_taken)
+{
+    arka_error asked = {0};
+    arka_gate gate;
+    err = (arka_error){0};
+    int64_t delay_ns;
+    arka_gate_init(&gate, 1000 << 20);
+    arka_gate_adjust(&gate, 790 << 20);
+    assert_false(arka_gate_refuses(&gate, &asked));
+    arka_gate_adjust(&gate, 20 << 20);
+    assert_true(arka_gate_refuses(&gate, &asked));
+    assert_int_equal(asked.code, ARKA_BUSY);
+    assert_int_equal(arka_gate_take(&gate, 1, &delay_ns, &err), ARKA_BUSY);
+    assert_string_equal(asked.msg, err.msg);
+}

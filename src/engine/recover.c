@@ -36,8 +36,8 @@ static bool replay_progress(void *context, int64_t done_bytes, int64_t total_byt
     return o->on_replay == NULL || o->on_replay(o->context, done_bytes / 2, total_bytes / 2);
 }
 
-/* The table that the record's rows belong to: NULL when that was dropped and another has its name.
- */
+/* The table of the record's name, NULL: there is none; `dropped`: it is not the one that the rows
+ * belonged to, but another that was made since. */
 static arka_status find_home(replay *p, const arka_wal_record *record, arka_database **db,
                              arka_table **out, bool *dropped, arka_error *err)
 {

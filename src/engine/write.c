@@ -58,11 +58,8 @@ bool arka_engine_refuse_write(arka_engine *engine, arka_error *err)
 {
     bool refused = arka_engine__refuses(engine, err);
     if (!refused && engine->options.block_timeout_ms <= 0 &&
-        arka_gate_zone(&engine->gate) == ARKA_ZONE_RED) {
+        arka_gate_refuses(&engine->gate, err)) {
         arka_engine__want_flush(engine);
-        arka_fail(err, ARKA_BUSY, "memory for unflushed rows is full: %lld of %lld MiB; try again",
-                  (long long)arka_gate_used(&engine->gate) >> 20,
-                  (long long)engine->gate.limit >> 20);
         refused = true;
     }
     if (refused)
