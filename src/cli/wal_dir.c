@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "cli/verbs.h"
-#include "server/settings.h"
+#include "config/settings.h"
 
 void arka_wal_dir_fini(arka_wal_dir *dir)
 {

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
-#include "server/text.h"
+#include "observe/text.h"
 
 arka_handled arka_handle_root(arka_request *r)
 {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "server/access.h"
 #include "server/loop.h"
 #include "server/reply.h"
 #include "server/server_priv.h"
@@ -100,6 +101,7 @@ static void finish_request(connection *c)
                        arka_mono_since_ms(r->arrived), (long long)c->received);
     if (r->answer.stream != NULL)
         arka_stream_abandon(r->answer.stream);
+    arka_access_drop(r);
     arka_answer_reset(&r->answer);
     arka_arena_fini(&r->arena);
     keep_small_buffers(c);

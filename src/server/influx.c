@@ -3,7 +3,7 @@
 #include <strings.h>
 
 #include "base/json.h"
-#include "server/influxql.h"
+#include "influxql/influxql.h"
 #include "server/server_priv.h"
 #include "wire/names.h"
 

@@ -5,9 +5,9 @@
 #include "base/json.h"
 #include "server/handlers.h"
 #include "server/http.h"
-#include "server/memory.h"
+#include "config/memory.h"
 #include "server/server_priv.h"
-#include "server/text.h"
+#include "observe/text.h"
 
 #define MIB (INT64_C(1) << 20)
 

@@ -5,7 +5,7 @@
 
 #include "base/number.h"
 #include "server/server_priv.h"
-#include "server/text.h"
+#include "observe/text.h"
 #include "wire/names.h"
 
 static arka_slice trim(arka_slice s)

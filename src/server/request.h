@@ -25,6 +25,7 @@ struct arka_request {
     arka_slice path;         /* decoded and normalised */
     arka_slice query;        /* behind '?', as sent */
     const arka_route *route; /* NULL: unknown, answered already */
+    struct arka_identity *identity; /* who asks; NULL: nobody was asked, see access.h */
     arka_slice args[ARKA_ROUTE_ARGS];
     arka_slice body; /* as sent, whole */
     arka_answer answer;

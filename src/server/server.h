@@ -7,8 +7,8 @@
 #ifndef ARKA_SERVER_SERVER_H
 #define ARKA_SERVER_SERVER_H
 
-#include "server/log.h"
-#include "server/settings.h"
+#include "observe/log.h"
+#include "config/settings.h"
 
 typedef struct arka_server arka_server;
 

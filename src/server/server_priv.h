@@ -4,10 +4,11 @@
 
 #include <stdatomic.h>
 
+#include "auth/auth.h"
 #include "engine/engine.h"
 #include "os/thread.h"
 #include "server/listen.h"
-#include "server/log.h"
+#include "observe/log.h"
 #include "server/memory_keeper.h"
 #include "server/opening.h"
 #include "server/rejects.h"
@@ -27,6 +28,7 @@ struct arka_server {
     const arka_log *log;
     arka_mono started;
     arka_opening opening;
+    arka_auth *auth;     /* NULL: nobody is asked for a token */
     arka_engine *engine; /* these two only once it is open */
     arka_sql *sql;
     arka_workers *workers; /* large writes, flushes, lists */

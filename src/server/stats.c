@@ -2,7 +2,7 @@
 #include "base/json.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
-#include "server/text.h"
+#include "observe/text.h"
 #include "server/wal.h"
 #include "wire/names.h"
 

@@ -1,5 +1,6 @@
 #include "server/target.h"
 
+#include "server/access.h"
 #include "server/server_priv.h"
 
 /* "http://host/path" means the same as "/path" (RFC 9112, 3.2.2). */
@@ -79,8 +80,11 @@ void arka_target_route(arka_request *r, arka_slice target)
     arka_route_match match = arka_route_find(r->server->routes, r->method, r->path);
     r->route = match.route;
     memcpy(r->args, match.args, sizeof r->args);
-    if (match.route == NULL)
+    if (match.route == NULL) {
         answer_without_route(r, match.methods);
-    else if (match.route->run != ARKA_RUN_HERE && !arka_server_is_open(r->server))
+        return;
+    }
+    arka_access_check(r);
+    if (r->answer.status == 0 && match.route->run != ARKA_RUN_HERE && !arka_server_is_open(r->server))
         answer_starting(r);
 }

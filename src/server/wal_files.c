@@ -8,7 +8,7 @@
 #include "server/handlers.h"
 #include "server/recoveries.h"
 #include "server/server_priv.h"
-#include "server/text.h"
+#include "observe/text.h"
 #include "server/wal.h"
 
 enum { HOUR_S = 3600 };

@@ -56,10 +56,23 @@ typedef struct arka_encode_options {
     enum { ARKA_ARROW_PLAIN, ARKA_ARROW_ZSTD, ARKA_ARROW_LZ4 } arrow_compression;
 } arka_encode_options;
 
+/**
+ * Which tables a query may see. What it may not see does not exist for it: not in SHOW, not in
+ * information_schema, not in an error's suggestion. NULL functions: it sees everything. Equal
+ * `key`s see the same ("" is everything). All of it lives as long as the query.
+ */
+typedef struct arka_visibility {
+    bool (*database)(const void *context, arka_slice database);
+    bool (*table)(const void *context, arka_slice database, arka_slice table);
+    const void *context;
+    const char *key;
+} arka_visibility;
+
 typedef struct arka_query_options {
     arka_slice text;     /* one statement, a trailing ';' is fine */
     arka_slice database; /* for unqualified names; empty = "default" */
     bool scoped;         /* the client named `database`: other qualifiers are refused */
+    arka_visibility visibility;
     arka_format format;
     arka_encode_options encode;
     arka_mono deadline; /* ns = 0: none */

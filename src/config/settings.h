@@ -5,15 +5,15 @@
  * A bad value is ARKA_INPUT with a sentence that names the setting, where the value came from, what
  * was found and what is expected.
  */
-#ifndef ARKA_SERVER_SETTINGS_H
-#define ARKA_SERVER_SETTINGS_H
+#ifndef ARKA_CONFIG_SETTINGS_H
+#define ARKA_CONFIG_SETTINGS_H
 
 #include "base/arena.h"
 #include "base/buf.h"
 
 typedef enum arka_setting {
 #define X(field, kind, key, standard, min, max, env, option, help) ARKA_SETTING_##field,
-#include "server/settings.def"
+#include "config/settings.def"
 #undef X
     ARKA_N_SETTINGS
 } arka_setting;
@@ -39,7 +39,7 @@ typedef enum arka_setting_source {
 
 typedef struct arka_settings {
 #define X(field, kind, key, standard, min, max, env, option, help) arka_setting_##kind field;
-#include "server/settings.def"
+#include "config/settings.def"
 #undef X
     arka_setting_source source[ARKA_N_SETTINGS];
     arka_arena arena; /* texts */

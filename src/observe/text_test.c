@@ -1,9 +1,9 @@
-#include "server/text.h"
+#include "observe/text.h"
 
 #include <unistd.h>
 
 #include "kit/kit.h"
-#include "server/log.h"
+#include "observe/log.h"
 
 TEST(uuids_are_version_4_and_differ)
 {

@@ -1,4 +1,4 @@
-#include "server/log.h"
+#include "observe/log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include "base/civil.h"
 #include "base/json.h"
 #include "os/clock.h"
-#include "server/text.h"
+#include "observe/text.h"
 
 static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
 

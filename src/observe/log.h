@@ -4,8 +4,8 @@
  * TEXT   2026-01-05T10:00:00.123Z INFO  flush  default.cpu: 50000 rows
  * JSON   {"time":"…","level":"info","event":"flush","message":"…","request_id":"…"}
  */
-#ifndef ARKA_SERVER_LOG_H
-#define ARKA_SERVER_LOG_H
+#ifndef ARKA_OBSERVE_LOG_H
+#define ARKA_OBSERVE_LOG_H
 
 #include "base/status.h"
 

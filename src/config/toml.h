@@ -3,8 +3,8 @@
  * and values that are strings ("…" with escapes, '…'), integers, floats or booleans. Arrays, inline
  * tables, arrays of tables, multi-line strings, quoted keys and dates are refused by name. Pure.
  */
-#ifndef ARKA_SERVER_TOML_H
-#define ARKA_SERVER_TOML_H
+#ifndef ARKA_CONFIG_TOML_H
+#define ARKA_CONFIG_TOML_H
 
 #include "base/arena.h"
 

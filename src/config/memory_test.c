@@ -1,5 +1,5 @@
 /* The budget: what is set stays, the rest is shared, and nothing adds up to more than the limit. */
-#include "server/memory.h"
+#include "config/memory.h"
 
 #include "kit/kit.h"
 

@@ -2,8 +2,8 @@
  * The few InfluxQL statements that clients of InfluxDB 1 send before they write: their words, not
  * the language. Pure.
  */
-#ifndef ARKA_SERVER_INFLUXQL_H
-#define ARKA_SERVER_INFLUXQL_H
+#ifndef ARKA_INFLUXQL_INFLUXQL_H
+#define ARKA_INFLUXQL_INFLUXQL_H
 
 #include "base/arena.h"
 #include "base/vec.h"

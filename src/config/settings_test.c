@@ -1,4 +1,4 @@
-#include "server/settings.h"
+#include "config/settings.h"
 
 #include "kit/kit.h"
 

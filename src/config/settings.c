@@ -1,4 +1,4 @@
-#include "server/settings.h"
+#include "config/settings.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 #include "base/number.h"
 #include "columnar/parquet.h"
 #include "os/file.h"
-#include "server/memory.h"
-#include "server/toml.h"
+#include "config/memory.h"
+#include "config/toml.h"
 #include "wire/names.h"
 
 enum { MAX_FILE = 1 << 20 };
@@ -16,14 +16,14 @@ enum { MAX_FILE = 1 << 20 };
 const arka_setting_info arka_setting_infos[] = {
 #define X(field, kind, key, standard, min, max, env, option, help)                                 \
     {key, standard, env, option, help, ARKA_KIND_##kind, min, max},
-#include "server/settings.def"
+#include "config/settings.def"
 #undef X
 };
 
 /* Where a setting's value lives in a settings struct. */
 static const size_t OFFSETS[] = {
 #define X(field, kind, key, standard, min, max, env, option, help) offsetof(arka_settings, field),
-#include "server/settings.def"
+#include "config/settings.def"
 #undef X
 };
 

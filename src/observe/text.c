@@ -1,4 +1,4 @@
-#include "server/text.h"
+#include "observe/text.h"
 
 #include "base/civil.h"
 #include "os/file.h"

@@ -1,6 +1,6 @@
 /** Small texts that answers and log lines share. Any thread. */
-#ifndef ARKA_SERVER_TEXT_H
-#define ARKA_SERVER_TEXT_H
+#ifndef ARKA_OBSERVE_TEXT_H
+#define ARKA_OBSERVE_TEXT_H
 
 #include "base/buf.h"
 

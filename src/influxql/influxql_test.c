@@ -1,4 +1,4 @@
-#include "server/influxql.h"
+#include "influxql/influxql.h"
 
 #include "kit/kit.h"
 

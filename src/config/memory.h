@@ -1,12 +1,12 @@
 /**
  * One memory budget for the whole process, from `memory.limit`, and how it is divided. The picture
- * and the reasons are in docs/memory.md. Private to server/.
+ * and the reasons are in docs/memory.md.
  */
-#ifndef ARKA_SERVER_MEMORY_H
-#define ARKA_SERVER_MEMORY_H
+#ifndef ARKA_CONFIG_MEMORY_H
+#define ARKA_CONFIG_MEMORY_H
 
 #include "os/machine.h"
-#include "server/settings.h"
+#include "config/settings.h"
 
 /** Bytes. The parts and the reserve add up to no more than `total`. */
 typedef struct arka_memory_plan {

@@ -1,4 +1,4 @@
-#include "server/memory.h"
+#include "config/memory.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "server/toml.h"
+#include "config/toml.h"
 
 #include "base/buf.h"
 #include "kit/kit.h"

@@ -1,0 +1,36 @@
+/**
+ * Who asks, and what they may: the permission of the route, and the scope of the token. With
+ * auth.enabled off everybody may everything. Private to server/.
+ */
+#ifndef ARKA_SERVER_ACCESS_H
+#define ARKA_SERVER_ACCESS_H
+
+#include "auth/auth.h"
+#include "server/request.h"
+#include "sql/sql.h"
+
+/**
+ * Once a request, when its route is known and before anything of its body is used: finds the
+ * credential (Authorization, x-api-key, parameter p), proves it, sets r->identity. If the route asks
+ * for more than that is worth, the answer is made: 401, 403, or 503 when the store cannot be read.
+ */
+void arka_access_check(arka_request *r);
+/** Gives r->identity back. */
+void arka_access_drop(arka_request *r);
+
+/** Beyond the route: may it do this as well? */
+bool arka_access_may(const arka_request *r, arka_rights rights);
+/** By the scope alone; what is outside of it must look as if it did not exist. */
+bool arka_access_table(const arka_request *r, arka_slice database, arka_slice table);
+bool arka_access_database(const arka_request *r, arka_slice database);
+bool arka_access_all_of(const arka_request *r, arka_slice database);
+/** "" when everything may be seen; equal texts see the same. As long as the request's identity. */
+const char *arka_access_scope_text(const arka_request *r);
+/** For a query of this request; keeps its own reference to what it needs until _release. */
+arka_visibility arka_access_visibility(const arka_request *r);
+void arka_access_visibility_release(arka_visibility *visibility);
+/** As asked by x-arc-priority, at most what the token may. ARKA_INPUT: no such word. */
+ARKA_MUST_USE arka_status arka_access_priority(const arka_request *r, arka_priority *out,
+                                               arka_error *err);
+
+#endif
