@@ -28,10 +28,11 @@ typedef struct serve_options {
 
 static void list_options(serve_options *o)
 {
-    static const char *const VALUES[] = {[ARKA_KIND_TEXT] = "TEXT",
-                                         [ARKA_KIND_INT] = "N",
-                                         [ARKA_KIND_BOOL] = "true|false",
-                                         [ARKA_KIND_SIZE] = "SIZE"};
+    static const char *const VALUES[] = {
+        [ARKA_KIND_TEXT] = "TEXT",         [ARKA_KIND_LIST] = "A,B,…",   [ARKA_KIND_INT] = "N",
+        [ARKA_KIND_BOOL] = "true|false",   [ARKA_KIND_SIZE] = "SIZE",    [ARKA_KIND_MIB] = "SIZE",
+        [ARKA_KIND_SECONDS] = "DURATION",  [ARKA_KIND_MS] = "DURATION",
+    };
     *o = (serve_options){0};
     for (int i = -1; i < ARKA_N_SETTINGS; i++) {
         const arka_setting_info *info = &arka_setting_infos[i < 0 ? 0 : i];

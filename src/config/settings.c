@@ -1,5 +1,6 @@
 #include "config/settings.h"
 
+#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <strings.h>
@@ -14,15 +15,15 @@
 enum { MAX_FILE = 1 << 20 };
 
 const arka_setting_info arka_setting_infos[] = {
-#define X(field, kind, key, standard, min, max, env, option, help)                                 \
-    {key, standard, env, option, help, ARKA_KIND_##kind, min, max},
+#define X(field, kind, key, standard, min, max, traits, env, option, help)                                 \
+    {key, standard, env, option, help, ARKA_KIND_##kind, min, max, traits},
 #include "config/settings.def"
 #undef X
 };
 
 /* Where a setting's value lives in a settings struct. */
 static const size_t OFFSETS[] = {
-#define X(field, kind, key, standard, min, max, env, option, help) offsetof(arka_settings, field),
+#define X(field, kind, key, standard, min, max, traits, env, option, help) offsetof(arka_settings, field),
 #include "config/settings.def"
 #undef X
 };
@@ -103,6 +104,9 @@ arka_status arka_settings_set(arka_settings *settings, arka_setting which, arka_
     const char *kept;
     switch (arka_setting_infos[which].kind) {
     case ARKA_KIND_INT:
+    case ARKA_KIND_MIB:
+    case ARKA_KIND_SECONDS:
+    case ARKA_KIND_MS:
         ARKA_TRY(set_int(settings, which, text, where, err));
         break;
     case ARKA_KIND_BOOL:
@@ -115,6 +119,7 @@ arka_status arka_settings_set(arka_settings *settings, arka_setting which, arka_
         *(int64_t *)value_of(settings, which) = size;
         break;
     case ARKA_KIND_TEXT:
+    case ARKA_KIND_LIST:
     default:
         kept = arka_arena_text(&settings->arena, text);
         if (kept == NULL)
@@ -160,12 +165,16 @@ static bool kind_fits(arka_setting_kind setting, arka_toml_kind value)
 {
     switch (setting) {
     case ARKA_KIND_INT:
+    case ARKA_KIND_MIB:
+    case ARKA_KIND_SECONDS:
+    case ARKA_KIND_MS:
         return value == ARKA_TOML_INT;
     case ARKA_KIND_BOOL:
         return value == ARKA_TOML_BOOL;
     case ARKA_KIND_SIZE:
         return value == ARKA_TOML_STRING || value == ARKA_TOML_INT;
     case ARKA_KIND_TEXT:
+    case ARKA_KIND_LIST:
     default:
         return value == ARKA_TOML_STRING;
     }
@@ -218,6 +227,14 @@ arka_status arka_settings_read_file(arka_settings *settings, const char *path, a
 
 /* ---- environment ---- */
 
+/* The name in the environment that every key has: "query.timeout" is ARC_QUERY_TIMEOUT. */
+static void env_name(const char *key, char name[64])
+{
+    size_t n = (size_t)snprintf(name, 64, "ARC_%s", key);
+    for (size_t i = 0; i < n && i < 63; i++)
+        name[i] = name[i] == '.' ? '_' : (char)toupper((unsigned char)name[i]);
+}
+
 /* The first of the comma-parted `names` that is set and not empty; its name into `name`. */
 static const char *first_set(const char *names, char *(*get)(const char *name), char name[64])
 {
@@ -237,7 +254,10 @@ arka_status arka_settings_read_environment(arka_settings *settings, char *(*get)
 {
     for (int i = 0; i < ARKA_N_SETTINGS; i++) {
         char name[64], where[96];
-        const char *value = first_set(arka_setting_infos[i].env, get, name);
+        env_name(arka_setting_infos[i].key, name);
+        const char *value = get(name);
+        if (value == NULL || *value == 0)
+            value = first_set(arka_setting_infos[i].env, get, name);
         if (value == NULL)
             continue;
         snprintf(where, sizeof where, "environment variable %s", name);
@@ -342,10 +362,14 @@ void arka_settings_show(const arka_settings *settings, arka_setting which, arka_
         arka_buf_text(out, *(const bool *)value ? "true" : "false");
         break;
     case ARKA_KIND_INT:
+    case ARKA_KIND_MIB:
+    case ARKA_KIND_SECONDS:
+    case ARKA_KIND_MS:
     case ARKA_KIND_SIZE:
         arka_buf_printf(out, "%lld", (long long)*(const int64_t *)value);
         break;
     case ARKA_KIND_TEXT:
+    case ARKA_KIND_LIST:
     default:
         arka_buf_text(out, *(const char *const *)value);
     }

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 
 typedef enum arka_setting {
-#define X(field, kind, key, standard, min, max, env, option, help) ARKA_SETTING_##field,
+#define X(field, kind, key, standard, min, max, traits, env, option, help) ARKA_SETTING_##field,
 #include "config/settings.def"
 #undef X
     ARKA_N_SETTINGS
@@ -20,15 +20,29 @@ typedef enum arka_setting {
 
 typedef enum arka_setting_kind {
     ARKA_KIND_TEXT,
+    ARKA_KIND_LIST,
     ARKA_KIND_INT,
     ARKA_KIND_BOOL,
     ARKA_KIND_SIZE,
+    ARKA_KIND_MIB,
+    ARKA_KIND_SECONDS,
+    ARKA_KIND_MS,
 } arka_setting_kind;
 
 typedef const char *arka_setting_TEXT;
+typedef const char *arka_setting_LIST; /* parted by commas, without blanks round them */
 typedef int64_t arka_setting_INT;
 typedef bool arka_setting_BOOL;
-typedef int64_t arka_setting_SIZE; /* bytes */
+typedef int64_t arka_setting_SIZE;    /* bytes */
+typedef int64_t arka_setting_MIB;     /* MiB; "1GB" in text is 1024 */
+typedef int64_t arka_setting_SECONDS; /* "1h30m" in text is 5400 */
+typedef int64_t arka_setting_MS;      /* milliseconds */
+
+/* What a setting is, beside its kind. */
+enum {
+    ARKA_LIVE = 1,   /* a reload takes it over at once, see config/reload.h */
+    ARKA_SECRET = 2, /* never shown, never in a sentence */
+};
 
 typedef enum arka_setting_source {
     ARKA_FROM_DEFAULT,
@@ -38,7 +52,7 @@ typedef enum arka_setting_source {
 } arka_setting_source;
 
 typedef struct arka_settings {
-#define X(field, kind, key, standard, min, max, env, option, help) arka_setting_##kind field;
+#define X(field, kind, key, standard, min, max, traits, env, option, help) arka_setting_##kind field;
 #include "config/settings.def"
 #undef X
     arka_setting_source source[ARKA_N_SETTINGS];
@@ -48,7 +62,8 @@ typedef struct arka_settings {
 typedef struct arka_setting_info {
     const char *key, *standard, *env, *option, *help;
     arka_setting_kind kind;
-    int64_t min, max; /* INT */
+    int64_t min, max; /* numbers, in the key's unit; both 0: no limit */
+    int traits;
 } arka_setting_info;
 /** ARKA_N_SETTINGS entries. */
 extern const arka_setting_info arka_setting_infos[];
