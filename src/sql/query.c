@@ -110,6 +110,7 @@ static arka_status run_text(arka_query *q, const arka_query_options *options, bo
 {
     arka_session *s = q->session;
     arka_slice database = options->database.len > 0 ? options->database : ARKA_SLICE("default");
+    s->visibility = options->visibility;
     ARKA_TRY(arka_session_check(s, err));
     ARKA_TRY(arka_cache_inspect(s->sql->cache, &s->parser, options->text, &q->inspection, err));
     ARKA_TRY(choose_text(q, database, options->scoped, count, err));

@@ -189,6 +189,7 @@ void arka_session_give(arka_session *s)
     arka_sql *sql = s->sql;
     arka_instance *i = s->instance;
     arka_session_unpin(s);
+    s->visibility = (arka_visibility){0};
     arka_mutex_lock(&sql->lock);
     arka_mutex_lock(&s->lock);
     s->busy = false;

@@ -27,6 +27,8 @@ typedef struct arka_sql_options {
     int max_sessions;          /* queries at once; 0 = 16 */
     int64_t max_age_ms;        /* a query that keeps snapshots for longer is stopped; 0 = never */
     int64_t max_pin_ms; /* … that keeps hot rows for longer, while memory is short; 0 = never */
+    const struct arka_system_table *system_tables; /* of database _arc; as long as the service */
+    size_t n_system_tables;
 } arka_sql_options;
 
 ARKA_MUST_USE arka_status arka_sql_open(const arka_sql_options *options, arka_sql **out,
@@ -66,7 +68,19 @@ typedef struct arka_visibility {
     bool (*table)(const void *context, arka_slice database, arka_slice table);
     const void *context;
     const char *key;
+    bool no_admin;    /* what is about the server and about others' queries is not there either */
+    int64_t token_id; /* whose query it is; 0: nobody's in particular */
 } arka_visibility;
+
+/** May it see this database, this table? Any thread. */
+static inline bool arka_sees_database(const arka_visibility *v, arka_slice database)
+{
+    return v->database == NULL || v->database(v->context, database);
+}
+static inline bool arka_sees_table(const arka_visibility *v, arka_slice database, arka_slice table)
+{
+    return v->table == NULL || v->table(v->context, database, table);
+}
 
 typedef struct arka_query_options {
     arka_slice text;     /* one statement, a trailing ';' is fine */

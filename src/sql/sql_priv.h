@@ -64,6 +64,7 @@ typedef struct arka_session {
     arka_parser parser;
     idx_t id;                       /* DuckDB's, by which its callbacks find the session */
     char schema[ARKA_SCHEMA_BYTES]; /* what SET schema was last told; "" at the start */
+    arka_visibility visibility;     /* of the query that has it; else sees everything */
     ARKA_VEC(arka_pin) pins;
     uint64_t lsn;                        /* what the pins show: every row up to it */
     int64_t n_lists;                     /* calls of arc_files so far */
