@@ -292,6 +292,10 @@ static const struct {
     {ARKA_SETTING_wal_sync_mode, {"fsync", "fdatasync", "async"}, "fsync, fdatasync or async"},
     {ARKA_SETTING_wal_compression, {"none", "lz4", "zstd"}, "none, lz4 or zstd"},
     {ARKA_SETTING_wal_on_corruption, {"refuse", "quarantine"}, "refuse or quarantine"},
+    {ARKA_SETTING_compression_of_answers, {"off", "auto", "all"}, "off, auto or all"},
+    {ARKA_SETTING_tls_client_auth,
+     {"none", "optional", "required"},
+     "none, optional or required"},
 };
 
 static arka_status check_words(arka_settings *s, arka_error *err)
@@ -331,9 +335,27 @@ static arka_status fill_path(arka_settings *s, const char **path, const char *na
     return *path ? ARKA_OK : arka_fail_nomem(err, "a path", strlen(s->data_dir));
 }
 
+static arka_status check_tls(const arka_settings *s, arka_error *err)
+{
+    if (!s->tls_enabled)
+        return ARKA_OK;
+    if (*s->tls_cert_file == 0 || *s->tls_key_file == 0)
+        return arka_fail(err, ARKA_INPUT,
+                         "server.tls_enabled = true needs server.tls_cert_file and "
+                         "server.tls_key_file, and %s is empty",
+                         *s->tls_cert_file == 0 ? "server.tls_cert_file" : "server.tls_key_file");
+    if (strcmp(s->tls_client_auth, "none") != 0 && *s->tls_client_ca_file == 0)
+        return arka_fail(err, ARKA_INPUT,
+                         "server.tls_client_auth = %s needs server.tls_client_ca_file, which is "
+                         "empty",
+                         s->tls_client_auth);
+    return ARKA_OK;
+}
+
 arka_status arka_settings_finish(arka_settings *s, arka_error *err)
 {
     ARKA_TRY(check_words(s, err));
+    ARKA_TRY(check_tls(s, err));
     ARKA_TRY(check_log_sizes(s, err));
     if (s->auth_enabled)
         return arka_fail(err, ARKA_INPUT,
