@@ -112,6 +112,42 @@ ARKA_MUST_USE arka_status arka_manifest_undo_flushes(arka_manifest *manifest, in
 ARKA_MUST_USE arka_status arka_manifest_has_file(arka_manifest *manifest, arka_slice path,
                                                  bool *out, arka_error *err);
 
+/* ---- dropping: manifest_drop.c ---- */
+
+/** What goes in one transaction. */
+typedef struct arka_manifest_drop {
+    const int64_t *table_ids;
+    size_t n_tables;
+    int64_t database_id;     /* without tables afterwards; 0: it stays */
+    const arka_slice *paths; /* of files that it does not have and that must go as well */
+    size_t n_paths;
+    int64_t now_us;
+} arka_manifest_drop;
+/**
+ * The tables are gone: their UUIDs are remembered as dropped, so that a replay of the log passes
+ * their rows over, and the paths of their files as doomed, until those are removed.
+ */
+ARKA_MUST_USE arka_status arka_manifest_drop_tables(arka_manifest *manifest,
+                                                    const arka_manifest_drop *drop,
+                                                    arka_error *err);
+
+typedef arka_status (*arka_manifest_each_text)(void *context, arka_slice text, arka_error *err);
+/** The UUIDs of dropped tables; the paths of doomed files. The slice lives for the call, in which
+ * the manifest must not be used. Stops at a failure. */
+ARKA_MUST_USE arka_status arka_manifest_each_dropped(arka_manifest *manifest,
+                                                     arka_manifest_each_text each, void *context,
+                                                     arka_error *err);
+ARKA_MUST_USE arka_status arka_manifest_each_doomed(arka_manifest *manifest,
+                                                    arka_manifest_each_text each, void *context,
+                                                    arka_error *err);
+/** The log has no row of these tables any more; these files are removed. One transaction. */
+ARKA_MUST_USE arka_status arka_manifest_forget_dropped(arka_manifest *manifest,
+                                                       const arka_slice *uuids, size_t n,
+                                                       arka_error *err);
+ARKA_MUST_USE arka_status arka_manifest_forget_doomed(arka_manifest *manifest,
+                                                      const arka_slice *paths, size_t n,
+                                                      arka_error *err);
+
 /* ---- small facts by name ---- */
 
 /** *out stays as it is when the name has no value. */

@@ -39,7 +39,19 @@
                    " SET lsn = ?3, stored_us = ?4, answer = ?5 WHERE lsn < ?3")                    \
     X(REQUESTS, "SELECT database, key, lsn, stored_us, answer FROM requests"                       \
                 " ORDER BY stored_us, lsn")                                                        \
-    X(DROP_REQUESTS, "DELETE FROM requests WHERE stored_us < ?1")
+    X(DROP_REQUESTS, "DELETE FROM requests WHERE stored_us < ?1")                                  \
+    X(NOTE_DROPPED, "INSERT INTO dropped(uuid, dropped_us) SELECT uuid, ?2 FROM tables"            \
+                    " WHERE id = ?1")                                                              \
+    X(DOOM_FILES, "INSERT OR IGNORE INTO doomed(path) SELECT path FROM files WHERE table_id = ?1") \
+    X(DOOM_FILE, "INSERT OR IGNORE INTO doomed(path) VALUES(?1)")                                  \
+    X(DROP_FILES, "DELETE FROM files WHERE table_id = ?1")                                         \
+    X(DROP_FIELDS, "DELETE FROM fields WHERE table_id = ?1")                                       \
+    X(DROP_TABLE, "DELETE FROM tables WHERE id = ?1")                                              \
+    X(DROP_DATABASE, "DELETE FROM databases WHERE id = ?1")                                        \
+    X(DROPPED, "SELECT uuid FROM dropped")                                                         \
+    X(FORGET_DROPPED, "DELETE FROM dropped WHERE uuid = ?1")                                       \
+    X(DOOMED, "SELECT path FROM doomed ORDER BY path")                                             \
+    X(FORGET_DOOMED, "DELETE FROM doomed WHERE path = ?1")
 
 enum arka_manifest_statement {
 #define X(name, sql) S_##name,

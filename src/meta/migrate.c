@@ -53,6 +53,12 @@ static const char *const MIGRATIONS[] = {
     "  answer BLOB NOT NULL,"
     "  UNIQUE(database, key)) STRICT;"
     "CREATE INDEX requests_by_time ON requests(stored_us);",
+
+    "CREATE TABLE dropped("
+    "  uuid TEXT PRIMARY KEY,"
+    "  dropped_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE doomed("
+    "  path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
 };
 enum { N_MIGRATIONS = sizeof MIGRATIONS / sizeof *MIGRATIONS };
 

@@ -108,6 +108,15 @@ arka_hot_slice *arka_hot_drop(arka_hot *hot)
     return chain;
 }
 
+arka_hot_slice *arka_hot_drop_all(arka_hot *hot)
+{
+    for (arka_hot_slice *s = hot->first; s != NULL; s = s->next)
+        s->claimed = true; /* whoever puts some of them together finds that they are gone */
+    hot->n_claimed = hot->n_slices;
+    hot->open = false;
+    return arka_hot_drop(hot);
+}
+
 /* ---- coalescing ---- */
 
 size_t arka_hot_pick(arka_hot *hot, arka_hot_slice *slices[ARKA_COALESCE_SLICES])

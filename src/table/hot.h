@@ -42,6 +42,8 @@ bool arka_hot_add(arka_hot *hot, arka_batch *take_batch, arka_layout *take_layou
 void arka_hot_claim(arka_hot *hot, int64_t max_bytes, arka_slice_list *out);
 void arka_hot_release(arka_hot *hot);
 arka_hot_slice *arka_hot_drop(arka_hot *hot);
+/** All of them, claimed or not, likewise. */
+arka_hot_slice *arka_hot_drop_all(arka_hot *hot);
 
 /**
  * Which slices should be put together: the newest closed one with those before it that are not much

@@ -19,6 +19,8 @@ struct arka_registry {
     arka_mutex lock;    /* REGISTRY */
     arka_map databases; /* folded name → arka_database */
     arka_table_list all;
+    arka_table_list removed; /* tables and databases that nobody finds any more, but may hold */
+    arka_database_list removed_databases;
     arka_kept *kept;
 };
 
@@ -55,8 +57,14 @@ void arka_registry_free(arka_registry *registry)
     size_t at = 0;
     for (const arka_map_entry *e; (e = arka_map_next(&registry->databases, &at)) != NULL;)
         arka_database_free(e->value);
+    for (size_t i = 0; i < registry->removed.n; i++)
+        arka_table_free(registry->removed.items[i]);
+    for (size_t i = 0; i < registry->removed_databases.n; i++)
+        arka_database_free(registry->removed_databases.items[i]);
     arka_map_fini(&registry->databases);
     arka_vec_fini(&registry->all);
+    arka_vec_fini(&registry->removed);
+    arka_vec_fini(&registry->removed_databases);
     arka_kept_unref(registry->kept);
     arka_mutex_fini(&registry->lock);
     arka_free(registry);
@@ -167,6 +175,46 @@ void arka_registry_add_table(arka_registry *registry, arka_database *database,
     ARKA_CHECK(ok, "the name was reserved");
 }
 
+arka_status arka_registry_reserve_removal(arka_registry *registry, size_t n_tables, arka_error *err)
+{
+    arka_mutex_lock(&registry->lock);
+    bool ok = arka_vec_reserve(&registry->removed, n_tables) &&
+              arka_vec_reserve(&registry->removed_databases, 1);
+    arka_mutex_unlock(&registry->lock);
+    return ok ? ARKA_OK
+              : arka_fail_nomem(err, "dropping tables", (n_tables + 1) * sizeof(arka_table *));
+}
+
+void arka_registry_remove_table(arka_registry *registry, arka_database *database, arka_table *table)
+{
+    char key[MAX_KEY];
+    arka_slice folded = fold(arka_slice_of(arka_table_name(table)), key);
+    size_t at = 0;
+    arka_mutex_lock(&registry->lock);
+    ARKA_CHECK(arka_map_remove(&database->tables, folded) == table, "%s is no table of %s",
+               arka_table_name(table), database->name);
+    database->n_tables--;
+    while (registry->all.items[at] != table)
+        at++;
+    registry->all.n--;
+    memmove(registry->all.items + at, registry->all.items + at + 1,
+            (registry->all.n - at) * sizeof *registry->all.items);
+    registry->removed.items[registry->removed.n++] = table;
+    arka_mutex_unlock(&registry->lock);
+}
+
+void arka_registry_remove_database(arka_registry *registry, arka_database *database)
+{
+    char key[MAX_KEY];
+    arka_slice folded = fold(arka_slice_of(database->name), key);
+    arka_mutex_lock(&registry->lock);
+    ARKA_CHECK(database->n_tables == 0 &&
+                   arka_map_remove(&registry->databases, folded) == database,
+               "database %s has tables, or was removed", database->name);
+    registry->removed_databases.items[registry->removed_databases.n++] = database;
+    arka_mutex_unlock(&registry->lock);
+}
+
 static int by_database_name(const void *a, const void *b)
 {
     const arka_database *const *x = a, *const *y = b;
@@ -224,17 +272,29 @@ arka_status arka_registry_tables(arka_registry *registry, const arka_database *d
     return ARKA_OK;
 }
 
-arka_status arka_registry_all_tables(arka_registry *registry, arka_table_list *out, arka_error *err)
+static arka_status copy_list(arka_registry *registry, const arka_table_list *from,
+                             arka_table_list *out, arka_error *err)
 {
     out->n = 0;
     arka_mutex_lock(&registry->lock);
-    bool ok = arka_vec_reserve(out, registry->all.n);
-    if (ok && registry->all.n > 0)
-        memcpy(out->items, registry->all.items, registry->all.n * sizeof *out->items);
-    out->n = ok ? registry->all.n : 0;
-    size_t n = registry->all.n;
+    bool ok = arka_vec_reserve(out, from->n);
+    if (ok && from->n > 0)
+        memcpy(out->items, from->items, from->n * sizeof *out->items);
+    out->n = ok ? from->n : 0;
+    size_t n = from->n;
     arka_mutex_unlock(&registry->lock);
     return ok ? ARKA_OK : arka_fail_nomem(err, "a list of tables", n * sizeof(void *));
+}
+
+arka_status arka_registry_all_tables(arka_registry *registry, arka_table_list *out, arka_error *err)
+{
+    return copy_list(registry, &registry->all, out, err);
+}
+
+arka_status arka_registry_removed_tables(arka_registry *registry, arka_table_list *out,
+                                         arka_error *err)
+{
+    return copy_list(registry, &registry->removed, out, err);
 }
 
 int64_t arka_registry_n_tables(arka_registry *registry, const arka_database *database)

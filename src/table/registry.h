@@ -1,7 +1,7 @@
 /**
  * The registry: the databases and their tables, by name (ASCII letters compare without case).
- * Tables and databases are only ever added, so a pointer from here stays good until the registry
- * is freed. Any thread.
+ * A pointer from here stays good until the registry is freed: what is removed is found no more, and
+ * kept. Any thread.
  */
 #ifndef ARKA_TABLE_REGISTRY_H
 #define ARKA_TABLE_REGISTRY_H
@@ -50,6 +50,18 @@ ARKA_MUST_USE arka_status arka_registry_reserve_table(arka_registry *registry,
 void arka_registry_add_table(arka_registry *registry, arka_database *database,
                              arka_table *take_table);
 
+/*
+ * Removing likewise: the caller serialises it with additions, and reserves first.
+ */
+
+/** Room to remove so many more tables, and a database. ARKA_NOMEM. */
+ARKA_MUST_USE arka_status arka_registry_reserve_removal(arka_registry *registry, size_t n_tables,
+                                                        arka_error *err);
+void arka_registry_remove_table(arka_registry *registry, arka_database *database,
+                                arka_table *table);
+/** It has no tables any more. */
+void arka_registry_remove_database(arka_registry *registry, arka_database *database);
+
 typedef ARKA_VEC(arka_database *) arka_database_list;
 typedef ARKA_VEC(arka_table *) arka_table_list;
 /** Appended, sorted by name; of every database when `database` is NULL (then by database first). */
@@ -61,6 +73,9 @@ ARKA_MUST_USE arka_status arka_registry_tables(arka_registry *registry,
 /** All tables in the order they were added, in place of what `out` has: for who looks often. */
 ARKA_MUST_USE arka_status arka_registry_all_tables(arka_registry *registry, arka_table_list *out,
                                                    arka_error *err);
+/** Those that were removed, in place of what `out` has. */
+ARKA_MUST_USE arka_status arka_registry_removed_tables(arka_registry *registry,
+                                                       arka_table_list *out, arka_error *err);
 int64_t arka_registry_n_tables(arka_registry *registry, const arka_database *database);
 
 #endif

@@ -27,6 +27,7 @@ typedef struct arka_hot_batch {
 typedef struct arka_snapshot {
     arka_ref ref;
     arka_schema *schema;
+    uint64_t incarnation; /* of its table: one that is dropped and made again has a higher one */
     int64_t n_files, n_hot_batches;
     int64_t n_hot_rows, n_hot_bytes;
     uint64_t lsn; /* of arka_table_begin_flush: its last row's. Else the engine's business */

@@ -13,8 +13,11 @@ enum { LAYOUT_CACHE = 64 };
 static const double FIRST_RATIO = 0.3;
 enum { RATIO_HALF_BYTES = 16 << 20 };
 
+static atomic_uint_fast64_t n_made; /* tables, in the life of the process */
+
 struct arka_table {
     int64_t id;
+    uint64_t incarnation; /* see arka_snapshot */
     char uuid[ARKA_UUID_TEXT + 1];
     char *database, *name;
     arka_kept *kept; /* NULL: not counted */
@@ -24,6 +27,7 @@ struct arka_table {
     arka_hot hot;
     arka_mono last_flush;
     bool flush_failed;
+    bool gone;             /* dropped: nothing of it is flushed any more */
     arka_file_list *files; /* NULL: none */
     uint64_t flushed_lsn;
     double parquet_ratio;
@@ -36,6 +40,7 @@ arka_status arka_table_new(arka_slice database, arka_slice name, arka_schema *sc
     if (table == NULL)
         return arka_fail_nomem(err, "a table", sizeof *table);
     arka_mutex_init(&table->lock, ARKA_LOCK_TABLE);
+    table->incarnation = atomic_fetch_add_explicit(&n_made, 1, memory_order_relaxed) + 1;
     table->schema = arka_schema_ref(schema);
     table->parquet_ratio = FIRST_RATIO;
     table->database = arka_strndup(database.data, database.len);
@@ -363,6 +368,7 @@ static void see_all_locked(arka_table *table, arka_snapshot *s)
     for (arka_hot_slice *slice = table->hot.first; slice != NULL; slice = slice->next)
         arka_slice_list_add(s->slices, slice);
     s->schema = arka_schema_ref(table->schema);
+    s->incarnation = table->incarnation;
     if (table->files == NULL)
         return;
     s->file_list = arka_file_list_ref(table->files);
@@ -401,7 +407,7 @@ arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes, arka_sn
     ARKA_AUTO(arka_snapshot) s = NULL;
     ARKA_TRY(arka_snapshot__new(&s, err));
     bool room = lock_with_room(table, s->slices);
-    if (room) {
+    if (room && !table->gone) {
         arka_hot_claim(&table->hot, max_bytes, s->slices);
         s->schema = arka_schema_ref(table->schema);
         s->lsn = s->slices->slices.n ? arka_vec_last(&s->slices->slices)->lsn_last : 0;
@@ -479,6 +485,20 @@ void arka_table_end_flush(arka_table *table, arka_file_list *take_files, bool *o
         arka_hot_slice *next = flushed->next;
         arka_hot_slice_let_go(flushed, table->kept, flushed->n_bytes);
         flushed = next;
+    }
+}
+
+void arka_table_clear(arka_table *table, arka_table_remains *out)
+{
+    arka_mutex_lock(&table->lock);
+    *out = (arka_table_remains){table->hot.n_rows, table->hot.n_bytes, arka_take(table->files)};
+    arka_hot_slice *slices = arka_hot_drop_all(&table->hot);
+    table->gone = true;
+    arka_mutex_unlock(&table->lock);
+    while (slices != NULL) {
+        arka_hot_slice *next = slices->next;
+        arka_hot_slice_let_go(slices, table->kept, slices->n_bytes);
+        slices = next;
     }
 }
 

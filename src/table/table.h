@@ -120,6 +120,17 @@ ARKA_MUST_USE arka_status arka_table_plan_files(arka_table *table, arka_data_fil
  * *out_first: the table had no file before.
  */
 void arka_table_end_flush(arka_table *table, arka_file_list *take_files, bool *out_first);
+/** What was in a table. */
+typedef struct arka_table_remains {
+    int64_t hot_rows, hot_bytes;
+    arka_file_list *files; /* one reference; NULL: none */
+} arka_table_remains;
+/**
+ * The table is dropped: its rows and files go out of every snapshot from now on, and none of its
+ * rows will be flushed. Rows of writes that were admitted before may come after it: so it can be
+ * called again. Never fails.
+ */
+void arka_table_clear(arka_table *table, arka_table_remains *out);
 /** The files that the manifest knows (a reference, taken); at start only, once. */
 void arka_table_load_files(arka_table *table, arka_file_list *take_files);
 
