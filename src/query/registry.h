@@ -79,7 +79,7 @@ typedef struct arka_query_begin {
     int64_t token_id;
     arka_priority priority;
     /**
-     * Makes it stop: called at most once, while it has not ended, with a lock of rank QUERIES held.
+     * Makes it stop: called while it has not ended, with a lock of rank QUERIES held; twice is fine.
      * NULL: it cannot be cancelled.
      */
     void (*cancel)(void *context);

@@ -2,11 +2,15 @@
  * walk over its tree is in walk.c. */
 #include "sql/inspect.h"
 
+#include <strings.h>
+
 #include "base/buf.h"
 #include "base/utf8.h"
 #include "base/vec.h"
 #include "sql/growth.h"
 #include "sql/lexer.h"
+#include "sql/system_priv.h"
+#include "sql/volatile.h"
 #include "sql/walk.h"
 
 enum { MAX_TEXT = 1 << 20 };
@@ -16,44 +20,89 @@ static const char ONLY[] =
 
 /* ---- the text that DuckDB gets ---- */
 
+/* What is put into the user's text, byte by byte; ascending. */
+typedef struct insertion {
+    size_t at; /* in front of this byte of the text */
+    char byte;
+} insertion;
+typedef ARKA_VEC(insertion) insertions;
+
+static bool is_name(arka_token t, const char *name)
+{
+    size_t n = strlen(name);
+    return arka_token_is_word(t, name) ||
+           (t.kind == ARKA_TOKEN_QUOTED && t.text.len == n + 2 &&
+            strncasecmp(t.text.data + 1, name, n) == 0);
+}
+
+static bool is_information_table(arka_token t)
+{
+    static const char *const NAMES[] = {"tables", "columns", "schemata"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (is_name(t, NAMES[i]))
+            return true;
+    return false;
+}
+
+/* The name `t` in quotes, if it has none, and with `more` at its end. */
+static bool quote_name(insertions *list, arka_token t, const char *more)
+{
+    bool quoted = t.kind == ARKA_TOKEN_QUOTED;
+    size_t end = t.at + t.text.len - quoted;
+    bool ok = quoted || arka_vec_push(list, (insertion){t.at, '"'});
+    for (; *more; more++)
+        ok = ok && arka_vec_push(list, (insertion){end, *more});
+    return ok && (quoted || arka_vec_push(list, (insertion){end, '"'}));
+}
+
 /*
  * DuckDB's grammar reserves the word "default", which is a database's name here: default.cpu. Where
- * the word stands before a dot, and not behind one, it gets its quotes.
+ * the word stands before a dot, and not behind one, it gets its quotes. And information_schema.tables
+ * is ours (system_priv.h), under a name that only we can say.
  */
-static arka_status quote_default(arka_inspection *i, arka_error *err)
+static bool find_names(arka_slice text, insertions *list)
 {
-    ARKA_VEC(size_t) inserted = {0};
-    bool room = true;
-    arka_lexer lexer = {i->text.user, 0};
+    arka_lexer lexer = {text, 0};
     arka_token before = {ARKA_TOKEN_END, 0, {"", 0}}, t = arka_lexer_next(&lexer);
-    while (t.kind != ARKA_TOKEN_END) {
+    bool ok = true;
+    while (t.kind != ARKA_TOKEN_END && ok) {
         arka_token after = arka_lexer_next(&lexer);
-        if (arka_token_is_word(t, "default") && arka_token_is_sign(after, '.') &&
-            !arka_token_is_sign(before, '.'))
-            room = room && arka_vec_push(&inserted, t.at) &&
-                   arka_vec_push(&inserted, t.at + t.text.len);
+        if (arka_token_is_sign(after, '.') && !arka_token_is_sign(before, '.')) {
+            arka_lexer ahead = lexer;
+            if (arka_token_is_word(t, "default"))
+                ok = quote_name(list, t, "");
+            else if (is_name(t, "information_schema") &&
+                     is_information_table(arka_lexer_next(&ahead)))
+                ok = quote_name(list, t, ARKA_INFORMATION_SCHEMA + strlen("information_schema"));
+        }
         before = t;
         t = after;
     }
+    return ok;
+}
 
-    size_t n = i->text.user.len + inserted.n, from = 0;
+static arka_status complete_names(arka_inspection *i, arka_error *err)
+{
+    insertions list = {0};
+    bool room = find_names(i->text.user, &list);
+    size_t n = i->text.user.len + list.n, from = 0;
     char *sql = arka_arena_alloc(&i->arena, n + 1), *to = sql;
-    size_t *places = arka_arena_alloc(&i->arena, inserted.n * sizeof *places + 1);
+    size_t *places = arka_arena_alloc(&i->arena, list.n * sizeof *places + 1);
     if (sql != NULL && places != NULL && room) {
-        for (size_t k = 0; k < inserted.n; k++) {
-            places[k] = inserted.items[k];
+        for (size_t k = 0; k < list.n; k++) {
+            places[k] = list.items[k].at;
             memcpy(to, i->text.user.data + from, places[k] - from);
             to += places[k] - from;
             from = places[k];
-            *to++ = '"';
+            *to++ = list.items[k].byte;
         }
         memcpy(to, i->text.user.data + from, i->text.user.len - from);
         sql[n] = 0;
         i->text.sql = (arka_slice){sql, n};
         i->text.inserted = places;
-        i->text.n_inserted = inserted.n;
+        i->text.n_inserted = list.n;
     }
-    arka_vec_fini(&inserted);
+    arka_vec_fini(&list);
     return i->text.sql.data ? ARKA_OK : arka_fail_nomem(err, "a statement", n);
 }
 
@@ -203,7 +252,7 @@ static arka_status inspect(arka_inspection *i, const arka_parser *parser, arka_e
     const arka_tree *node;
     if (arka_token_is_word(first, "show"))
         return inspect_show(i, &lexer, err);
-    ARKA_TRY(quote_default(i, err));
+    ARKA_TRY(complete_names(i, err));
     if (arka_token_is_word(first, "explain")) {
         i->statement = ARKA_STATEMENT_EXPLAIN;
         offset = explained_at(i);
@@ -215,6 +264,8 @@ static arka_status inspect(arka_inspection *i, const arka_parser *parser, arka_e
     arka_status status = arka_parse_sql(parser, &i->text, offset, &arena, &node, err);
     if (status == ARKA_OK)
         status = arka_walk(i, parser->connection, offset, node, err);
+    if (status == ARKA_OK)
+        i->is_volatile = arka_tree_is_volatile(node);
     arka_arena_fini(&arena);
     return status;
 }

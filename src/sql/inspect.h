@@ -41,6 +41,7 @@ typedef struct arka_inspection {
     size_t n_uses, cap_uses;
     bool information_schema; /* names one of information_schema's views */
     size_t information_at;
+    bool is_volatile;    /* the same rows may give another answer at another time: volatile.h */
     bool current_schema; /* asks for it */
     size_t current_schema_at;
 } arka_inspection;

@@ -31,7 +31,20 @@ struct arka_table {
     arka_file_list *files; /* NULL: none */
     uint64_t flushed_lsn;
     double parquet_ratio;
+    atomic_uint_fast64_t changes; /* written under `lock`, read without it */
 };
+
+/* After the change and before it is acknowledged: whoever reads the new number finds the change. */
+static void changed_locked(arka_table *table) ARKA_REQUIRES(table->lock);
+static void changed_locked(arka_table *table)
+{
+    atomic_fetch_add_explicit(&table->changes, 1, memory_order_release);
+}
+
+uint64_t arka_table_changes(const arka_table *table)
+{
+    return atomic_load_explicit(&table->changes, memory_order_acquire);
+}
 
 arka_status arka_table_new(arka_slice database, arka_slice name, arka_schema *schema,
                            arka_table **out, arka_error *err)
@@ -118,6 +131,7 @@ void arka_table_set_schema(arka_table *table, arka_schema *schema)
     table->schema = arka_schema_ref(schema);
     memcpy(stale, table->layouts, sizeof stale);
     memset(table->layouts, 0, sizeof table->layouts);
+    changed_locked(table);
     arka_mutex_unlock(&table->lock);
     arka_schema_unref(old);
     for (int i = 0; i < LAYOUT_CACHE; i++)
@@ -314,6 +328,7 @@ bool arka_table_append(arka_table *table, arka_admitted *take_admitted, uint64_t
         }
     }
     bool full = arka_hot_add(&table->hot, take_admitted->batch, take_admitted->layout, lsn_first);
+    changed_locked(table);
     arka_mutex_unlock(&table->lock);
     *take_admitted = (arka_admitted){0};
     arka_hot_slice_unref(room);
@@ -507,5 +522,6 @@ void arka_table_load_files(arka_table *table, arka_file_list *take_files)
     arka_mutex_lock(&table->lock);
     ARKA_CHECK(table->files == NULL);
     table->files = take_files;
+    changed_locked(table);
     arka_mutex_unlock(&table->lock);
 }

@@ -36,6 +36,12 @@ arka_schema *arka_table_schema(arka_table *table);
 /** The next version. Batches that were admitted for an older one stay valid. */
 void arka_table_set_schema(arka_table *table, arka_schema *schema);
 
+/**
+ * Grows whenever rows or columns come, go or change as a query sees them, before that is
+ * acknowledged. A flush, which only moves rows, and what puts batches together leave it as it is.
+ */
+uint64_t arka_table_changes(const arka_table *table);
+
 /** A batch that fits the table, ready to become visible. */
 typedef struct arka_admitted {
     arka_batch *batch;            /* one reference */
