@@ -11,6 +11,7 @@
 #include "server/access.h"
 #include "server/loop.h"
 #include "server/reply.h"
+#include "server/route_stats.h"
 #include "server/server_priv.h"
 #include "server/stream.h"
 #include "server/target.h"
@@ -95,6 +96,8 @@ static void finish_request(connection *c)
     const arka_log *log = r->server->log;
     if (r->answer.status >= 500)
         arka_count(&r->server->counters.requests_failed, 1);
+    arka_route_stats_note(r->server->route_stats, r->route, r->answer.status,
+                          arka_mono_since_ns(r->arrived));
     if (arka_log_wants(log, ARKA_DEBUG))
         arka_log_write(log, ARKA_DEBUG, "request", r->id, "%s %.*s %d, %.3f ms, %lld bytes in",
                        r->method_name ? r->method_name : "?", ARKA_FMT(r->path), r->answer.status,
@@ -561,6 +564,16 @@ void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *p
         return;
     close(fd);
     atomic_fetch_sub_explicit(&http->n_connections, 1, memory_order_relaxed);
+}
+
+int arka_http_n_connections(const arka_http *http)
+{
+    return atomic_load_explicit(&http->n_connections, memory_order_relaxed);
+}
+
+int arka_http_in_flight(const arka_http *http)
+{
+    return atomic_load_explicit(&http->in_flight, memory_order_relaxed);
 }
 
 bool arka_http_wait_idle(arka_http *http, arka_mono deadline)

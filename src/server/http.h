@@ -44,6 +44,10 @@ int64_t arka_http_body_bytes(const arka_http *http);
 int64_t arka_http_body_room(const arka_http *http);
 void arka_http_charge_body(arka_http *http, int64_t n_bytes);
 
+/** Connections that are open, and requests that were begun and not answered. */
+int arka_http_n_connections(const arka_http *http);
+int arka_http_in_flight(const arka_http *http);
+
 /** Wait until no request is in flight; false when the deadline came first. */
 bool arka_http_wait_idle(arka_http *http, arka_mono deadline);
 

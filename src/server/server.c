@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "server/route_stats.h"
 #include "server/server_priv.h"
 
 static arka_status start(arka_server *server, arka_error *err)
@@ -7,6 +8,7 @@ static arka_status start(arka_server *server, arka_error *err)
     enum { WAITING_WRITES = 1024 };
     const arka_settings *s = server->settings;
     int n = arka_n_processors();
+    ARKA_TRY(arka_route_stats_new(s->workers > 0 ? (int)s->workers : n, &server->route_stats, err));
     ARKA_TRY(arka_route_table_new(arka_routes, arka_n_routes, &server->routes, err));
     ARKA_TRY(arka_opening_init(server, err));
     ARKA_TRY(arka_memory_keeper_start(&server->memory_keeper, s->memory_limit, err));
@@ -44,6 +46,7 @@ static arka_status stop(arka_server *server, arka_error *err)
     }
     arka_memory_keeper_stop(&server->memory_keeper);
     arka_route_table_free(server->routes);
+    arka_route_stats_free(server->route_stats);
     arka_rejects_fini(&server->rejects);
     arka_opening_fini(server);
     arka_free(server);
