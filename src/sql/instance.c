@@ -6,8 +6,8 @@
 #include "base/buf.h"
 #include "os/machine.h"
 #include "os/memfile.h"
-#include "sql/sql_priv.h"
 #include "sql/handover.h"
+#include "sql/system_priv.h"
 #include "sql/time_functions.h"
 
 enum { DEFAULT_SESSIONS = 16 };
@@ -162,7 +162,9 @@ static arka_status open_instance(arka_instance *i, arka_error *err)
     ARKA_TRY(arka_files_register(i, err));
     ARKA_TRY(arka_hot_register(i, err));
     ARKA_TRY(arka_lists_register(i, err));
+    ARKA_TRY(arka_system_register(i, err));
     ARKA_TRY(make_empty_file(i->sql, own, err));
+    ARKA_TRY(arka_system_make_views(i, err));
     ARKA_TRY(lock_down(own, options, err));
     return arka_views_new(i, &i->views, err);
 }

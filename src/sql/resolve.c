@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "os/clock.h"
 #include "sql/run.h"
+#include "sql/system_priv.h"
 
 static arka_status out_of_scope(const arka_inspection *i, size_t at, arka_slice name,
                                 arka_slice database, arka_error *err)
@@ -27,20 +28,27 @@ static arka_slice database_of(const arka_table_use *use, arka_slice database)
     return use->database.len > 0 ? use->database : database;
 }
 
-/* ---- every table at one instant ---- */
-
-static arka_status name_tables(arka_session *s, const arka_inspection *i, arka_slice database,
-                               arka_error *err)
+/* A system table: nothing to pin, its rows are made when the query runs. */
+static bool is_made(const arka_session *s, const arka_table_use *use, arka_slice database)
 {
-    for (size_t k = 0; k < i->n_uses; k++) {
-        arka_pin pin = {.database = database_of(&i->uses[k], database), .table = i->uses[k].table};
-        if (arka_session_pin(s, pin.database, pin.table) == NULL && !arka_vec_push(&s->pins, pin))
-            return arka_fail_nomem(err, "a list of tables", sizeof pin);
-    }
-    return ARKA_OK;
+    return arka_system_is_made(s->sql, database_of(use, database), use->table);
 }
 
-/* Which one is it? ARKA_OK: all are there by now. */
+/*
+ * What it may not see is not there. A table with rows about others is there for all, row by row
+ * (views.c).
+ */
+static bool sees(const arka_session *s, arka_slice database, arka_slice table)
+{
+    if (arka_system_find(s->sql, database, table) != NULL)
+        return true;
+    return arka_sees_database(&s->visibility, database) &&
+           arka_sees_table(&s->visibility, database, table);
+}
+
+/* ---- every table at one instant ---- */
+
+/* Which one is it, in the order of the text? ARKA_OK: all are there by now. */
 static arka_status find_missing(arka_session *s, const arka_inspection *i, arka_slice database,
                                 arka_error *err)
 {
@@ -48,11 +56,33 @@ static arka_status find_missing(arka_session *s, const arka_inspection *i, arka_
         const arka_table_use *use = &i->uses[k];
         arka_slice in = database_of(use, database);
         arka_snapshot *snapshot = NULL;
-        arka_status status = arka_engine_snapshot(s->sql->engine, in, use->table, &snapshot, NULL);
+        arka_status status = ARKA_NOTFOUND;
+        if (is_made(s, use, database))
+            continue;
+        if (sees(s, in, use->table))
+            status = arka_engine_snapshot(s->sql->engine, in, use->table, &snapshot, NULL);
         arka_snapshot_unref(snapshot);
         if (status == ARKA_NOTFOUND)
             return arka_complain(err, ARKA_NOTFOUND, &i->text, use->at, "unknown table: %.*s.%.*s",
                                  ARKA_FMT(in), ARKA_FMT(use->table));
+    }
+    return ARKA_OK;
+}
+
+/* Those that can be seen; *hidden: it names others as well. */
+static arka_status name_tables(arka_session *s, const arka_inspection *i, arka_slice database,
+                               bool *hidden, arka_error *err)
+{
+    *hidden = false;
+    for (size_t k = 0; k < i->n_uses; k++) {
+        const arka_table_use *use = &i->uses[k];
+        arka_pin pin = {.database = database_of(use, database), .table = use->table};
+        if (is_made(s, use, database))
+            continue;
+        *hidden |= !sees(s, pin.database, pin.table);
+        if (!*hidden && arka_session_pin(s, pin.database, pin.table) == NULL &&
+            !arka_vec_push(&s->pins, pin))
+            return arka_fail_nomem(err, "a list of tables", sizeof pin);
     }
     return ARKA_OK;
 }
@@ -157,25 +187,37 @@ static arka_status check_scope(const arka_inspection *i, arka_slice database, ar
     return ARKA_OK;
 }
 
+static bool has_database(const arka_session *s, arka_slice database)
+{
+    if (arka_name_eq(database, ARKA_SLICE(ARKA_SYSTEM_DATABASE)))
+        return true;
+    return arka_sees_database(&s->visibility, database) &&
+           arka_engine_has_database(s->sql->engine, database);
+}
+
 arka_status arka_resolve(arka_session *s, const arka_inspection *i, arka_slice database,
                          bool scoped, arka_error *err)
 {
     int64_t now = arka_wall_us();
-    bool unqualified = false;
+    bool unqualified = false, hidden;
     if (scoped)
         ARKA_TRY(check_scope(i, database, err));
-    ARKA_TRY(name_tables(s, i, database, err));
+    ARKA_TRY(name_tables(s, i, database, &hidden, err));
+    if (hidden)
+        return find_missing(s, i, database, err);
     ARKA_TRY(pin_tables(s, i, database, err));
     arka_session_note_pins(s);
     for (size_t k = 0; k < i->n_uses; k++) {
         unqualified |= i->uses[k].database.len == 0;
-        narrow(s, &i->uses[k], database, now);
+        if (!is_made(s, &i->uses[k], database))
+            narrow(s, &i->uses[k], database, now);
     }
-    if (i->current_schema && !arka_engine_has_database(s->sql->engine, database))
-        return arka_complain(err, ARKA_NOTFOUND, &i->text, i->current_schema_at,
-                             "unknown database: %.*s", ARKA_FMT(database));
-    if (i->information_schema || i->current_schema)
-        ARKA_TRY(arka_views_ensure_all(s->instance->views, s, err));
+    if (i->current_schema) {
+        if (!has_database(s, database))
+            return arka_complain(err, ARKA_NOTFOUND, &i->text, i->current_schema_at,
+                                 "unknown database: %.*s", ARKA_FMT(database));
+        ARKA_TRY(arka_views_ensure_schema(s->instance->views, database, err));
+    }
     for (size_t k = 0; k < s->pins.n; k++) {
         ARKA_TRY(arka_views_ensure(s->instance->views, &s->pins.items[k], err));
         ARKA_TRY(check_files(s, &s->pins.items[k], err));

@@ -156,9 +156,9 @@ ARKA_MUST_USE arka_status arka_views_new(arka_instance *instance, arka_views **o
 void arka_views_free(arka_views *views);
 /** DuckDB has, for the next statement on any session, a view for this snapshot; sets pin->view. */
 ARKA_MUST_USE arka_status arka_views_ensure(arka_views *views, arka_pin *pin, arka_error *err);
-/** A schema for every database, and a view for every table; stops with the session's query. */
-ARKA_MUST_USE arka_status arka_views_ensure_all(arka_views *views, arka_session *session,
-                                                arka_error *err);
+/** DuckDB has a schema for this database. */
+ARKA_MUST_USE arka_status arka_views_ensure_schema(arka_views *views, arka_slice database,
+                                                   arka_error *err);
 
 /** What our functions tell DuckDB, and it then us, when an allocation of ours failed. */
 #define ARKA_SQL_NOMEM "out of memory in a function of Arc's"

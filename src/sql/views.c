@@ -13,11 +13,11 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "sql/signature.h"
-#include "sql/sql_priv.h"
+#include "sql/system_priv.h"
 
 typedef struct view {
-    char *name;          /* as it was written when it was made */
     arka_schema *schema; /* that it was made for */
+    uint64_t incarnation;
     bool with_files;
     uint64_t number;
 } view;
@@ -29,8 +29,6 @@ struct arka_views {
     arka_map made; /* "database/table" in lower case → view; "database" → the schema is there */
     ARKA_VEC(view *) views;
     uint64_t n_made;
-    bool all_made;
-    uint64_t all_version; /* of the engine's catalog when every table last had its view */
 };
 
 arka_status arka_views_new(arka_instance *instance, arka_views **out, arka_error *err)
@@ -52,7 +50,6 @@ void arka_views_free(arka_views *v)
     arka_map_fini(&v->made);
     for (size_t i = 0; i < v->views.n; i++) {
         arka_schema_unref(v->views.items[i]->schema);
-        arka_free(v->views.items[i]->name);
         arka_free(v->views.items[i]);
     }
     arka_vec_fini(&v->views);
@@ -70,20 +67,9 @@ static void put_call(arka_buf *sql, const char *function, const arka_pin *pin)
     arka_sql_quote(sql, '\'', pin->table);
 }
 
-static void put_view(arka_buf *sql, const arka_pin *pin, const arka_schema *schema,
-                     arka_slice signature, bool with_files)
+/* Its rows: SELECT … FROM this. */
+static void put_source(arka_buf *sql, const arka_pin *pin, arka_slice signature, bool with_files)
 {
-    arka_buf_text(sql, "CREATE OR REPLACE VIEW \"" ARKA_SQL_CATALOG "\".");
-    arka_sql_quote(sql, '"', pin->database);
-    arka_buf_byte(sql, '.');
-    arka_sql_quote(sql, '"', pin->table);
-    arka_buf_text(sql, " AS SELECT ");
-    for (int i = 0; i < schema->n_fields; i++) {
-        if (i > 0)
-            arka_buf_byte(sql, ',');
-        arka_sql_quote(sql, '"', schema->fields[i].name);
-    }
-    arka_buf_text(sql, " FROM ");
     if (with_files) {
         arka_buf_text(sql, "(SELECT NULL::BOOLEAN AS \"" ARKA_NO_COLUMN "\", * FROM "
                            "read_parquet(");
@@ -96,6 +82,65 @@ static void put_view(arka_buf *sql, const arka_pin *pin, const arka_schema *sche
     arka_buf_text(sql, ", ");
     arka_sql_quote(sql, '\'', signature);
     arka_buf_text(sql, with_files ? "))" : ")");
+}
+
+/* arc_sees(…) of the row's own database and table; false when the row cannot say. */
+static void put_sees(arka_buf *sql, const arka_system_table *guarded, const arka_schema *schema)
+{
+    arka_slice columns[] = {arka_slice_of(guarded->about_database),
+                            arka_slice_of(guarded->about_table)};
+    arka_buf_text(sql, "arc_sees(");
+    for (int i = 0; i < 2; i++) {
+        arka_buf_text(sql, i > 0 ? ", " : "");
+        int field = arka_schema_find(schema, columns[i]);
+        if (field >= 0 && schema->fields[field].type == ARKA_VARCHAR)
+            arka_sql_quote(sql, '"', columns[i]);
+        else
+            arka_buf_text(sql, "NULL");
+    }
+    arka_buf_byte(sql, ')');
+}
+
+/*
+ * Of a table with rows about other tables (system.h) each value goes through arc_sees, beside the
+ * WHERE: whatever DuckDB moves below the view, it finds nothing but nulls in rows that must not be
+ * seen, so that no condition, cast or error of the query's can tell what stands there.
+ */
+static void put_guarded(arka_buf *sql, const arka_system_table *guarded, const arka_schema *schema)
+{
+    for (int i = 0; i < schema->n_fields; i++) {
+        arka_buf_text(sql, i > 0 ? ",CASE WHEN " : "CASE WHEN ");
+        put_sees(sql, guarded, schema);
+        arka_buf_text(sql, " THEN ");
+        arka_sql_quote(sql, '"', schema->fields[i].name);
+        arka_buf_text(sql, " END AS ");
+        arka_sql_quote(sql, '"', schema->fields[i].name);
+    }
+}
+
+static void put_view(arka_buf *sql, const arka_pin *pin, const arka_schema *schema,
+                     arka_slice signature, bool with_files, const arka_system_table *guarded)
+{
+    arka_buf_text(sql, "CREATE OR REPLACE VIEW \"" ARKA_SQL_CATALOG "\".");
+    arka_sql_quote(sql, '"', pin->database);
+    arka_buf_byte(sql, '.');
+    arka_sql_quote(sql, '"', pin->table);
+    arka_buf_text(sql, " AS SELECT ");
+    if (guarded != NULL) {
+        put_guarded(sql, guarded, schema);
+        arka_buf_text(sql, " FROM ");
+        put_source(sql, pin, signature, with_files);
+        arka_buf_text(sql, " WHERE ");
+        put_sees(sql, guarded, schema);
+        return;
+    }
+    for (int i = 0; i < schema->n_fields; i++) {
+        if (i > 0)
+            arka_buf_byte(sql, ',');
+        arka_sql_quote(sql, '"', schema->fields[i].name);
+    }
+    arka_buf_text(sql, " FROM ");
+    put_source(sql, pin, signature, with_files);
 }
 
 static arka_status run(arka_views *v, arka_buf *sql, arka_error *err)
@@ -112,7 +157,8 @@ static arka_status make_view(arka_views *v, const arka_pin *pin, const arka_sche
     arka_pin own = *pin;
     own.snapshot = arka_snapshot_ref(pin->snapshot);
     arka_signature_write(&signature, schema);
-    put_view(&sql, pin, schema, (arka_slice){signature.data, signature.len}, with_files);
+    put_view(&sql, pin, schema, (arka_slice){signature.data, signature.len}, with_files,
+             arka_system_find(v->session->sql, pin->database, pin->table));
     arka_status status;
     if (signature.failed || !arka_vec_push(&v->session->pins, own)) {
         arka_snapshot_unref(own.snapshot);
@@ -201,21 +247,19 @@ static arka_status add_view_locked(arka_views *v, arka_slice key, view **out, ar
                : arka_fail_nomem(err, "the list of views", sizeof **out);
 }
 
-/* `respell`: the pin has the engine's own spelling, and the view shall have it too. */
-static arka_status ensure_locked(arka_views *v, arka_pin *pin, bool respell, arka_error *err)
+static arka_status ensure_locked(arka_views *v, arka_pin *pin, arka_error *err)
     ARKA_REQUIRES(v->lock);
-static arka_status ensure_locked(arka_views *v, arka_pin *pin, bool respell, arka_error *err)
+static arka_status ensure_locked(arka_views *v, arka_pin *pin, arka_error *err)
 {
     char bytes[KEY_BYTES];
     arka_slice key = make_key(bytes, pin->database, pin->table);
     arka_schema *schema = pin->snapshot->schema;
+    uint64_t incarnation = pin->snapshot->incarnation;
     bool with_files = pin->snapshot->n_files > 0;
     view *known = arka_map_get(&v->made, key);
-    if (known != NULL && known->schema != NULL) {
-        bool spelled = !respell || arka_slice_eq(arka_slice_of(known->name), pin->table);
+    if (known != NULL && known->schema != NULL && known->incarnation == incarnation) {
         pin->view = known->number;
-        if (known->schema->version >= schema->version && (known->with_files || !with_files) &&
-            spelled)
+        if (known->schema->version >= schema->version && (known->with_files || !with_files))
             return ARKA_OK;
         /* snapshots may come in any order: a view only ever grows */
         if (known->schema->version > schema->version)
@@ -225,108 +269,28 @@ static arka_status ensure_locked(arka_views *v, arka_pin *pin, bool respell, ark
     if (known == NULL)
         ARKA_TRY(add_view_locked(v, key, &known, err));
     ARKA_TRY(ensure_schema_locked(v, pin->database, err));
-    char *name = arka_strndup(pin->table.data, pin->table.len);
-    if (name == NULL)
-        return arka_fail_nomem(err, "the list of views", pin->table.len);
-    arka_status status = make_view(v, pin, schema, with_files, err);
-    if (status != ARKA_OK) {
-        arka_free(name);
-        return status;
-    }
-    arka_free(known->name);
-    known->name = name;
+    ARKA_TRY(make_view(v, pin, schema, with_files, err));
     arka_schema_ref(schema);
     arka_schema_unref(known->schema);
     known->schema = schema;
+    known->incarnation = incarnation;
     known->with_files = with_files;
     pin->view = known->number = ++v->n_made;
     return ARKA_OK;
 }
 
-static arka_status ensure(arka_views *v, arka_pin *pin, bool respell, arka_error *err)
-{
-    arka_mutex_lock(&v->lock);
-    arka_status status = ensure_locked(v, pin, respell, err);
-    arka_mutex_unlock(&v->lock);
-    return status;
-}
-
 arka_status arka_views_ensure(arka_views *v, arka_pin *pin, arka_error *err)
 {
-    return ensure(v, pin, false, err);
-}
-
-/* ---- all of them, for information_schema ---- */
-
-typedef struct names {
-    arka_arena arena;
-    ARKA_VEC(arka_pin) pins; /* without snapshots; a database alone has no table */
-} names;
-
-static arka_status add_name(names *n, const char *database, const char *table, arka_error *err)
-{
-    arka_pin pin = {.time_min = INT64_MIN, .time_max = INT64_MAX};
-    pin.database = arka_slice_of(arka_arena_strndup(&n->arena, database, strlen(database)));
-    if (table != NULL)
-        pin.table = arka_slice_of(arka_arena_strndup(&n->arena, table, strlen(table)));
-    if (n->arena.failed || !arka_vec_push(&n->pins, pin))
-        return arka_fail_nomem(err, "the names of all tables", sizeof pin);
-    return ARKA_OK;
-}
-
-static arka_status add_database(void *context, const arka_database_info *info, arka_error *err)
-{
-    return add_name(context, info->name, NULL, err);
-}
-
-static arka_status add_table(void *context, const arka_table_info *info, arka_error *err)
-{
-    return add_name(context, info->database, info->name, err);
-}
-
-static arka_status ensure_name(arka_views *v, arka_pin *pin, arka_error *err)
-{
     arka_mutex_lock(&v->lock);
-    arka_status status = ensure_schema_locked(v, pin->database, err);
+    arka_status status = ensure_locked(v, pin, err);
     arka_mutex_unlock(&v->lock);
-    if (status != ARKA_OK || pin->table.len == 0)
-        return status;
-    arka_error gone = {0};
-    status = arka_engine_snapshot(v->engine, pin->database, pin->table, &pin->snapshot, &gone);
-    if (status == ARKA_NOTFOUND)
-        return ARKA_OK; /* since it was listed */
-    if (status != ARKA_OK)
-        return arka_fail(err, status, "%s", gone.msg);
-    status = ensure(v, pin, true, err);
-    arka_snapshot_unref(pin->snapshot);
     return status;
 }
 
-arka_status arka_views_ensure_all(arka_views *v, arka_session *session, arka_error *err)
+arka_status arka_views_ensure_schema(arka_views *v, arka_slice database, arka_error *err)
 {
-    uint64_t version = arka_engine_catalog_version(v->engine);
     arka_mutex_lock(&v->lock);
-    bool done = v->all_made && v->all_version == version;
+    arka_status status = ensure_schema_locked(v, database, err);
     arka_mutex_unlock(&v->lock);
-    if (done)
-        return ARKA_OK;
-
-    names all = {.arena = ARKA_ARENA_INIT};
-    arka_status status = arka_engine_each_database(v->engine, add_database, &all, err);
-    if (status == ARKA_OK)
-        status = arka_engine_each_table(v->engine, (arka_slice){"", 0}, add_table, &all, err);
-    for (size_t i = 0; i < all.pins.n && status == ARKA_OK; i++) {
-        status = arka_session_check(session, err);
-        if (status == ARKA_OK)
-            status = ensure_name(v, &all.pins.items[i], err);
-    }
-    arka_vec_fini(&all.pins);
-    arka_arena_fini(&all.arena);
-    if (status == ARKA_OK) {
-        arka_mutex_lock(&v->lock);
-        v->all_made = true;
-        v->all_version = version;
-        arka_mutex_unlock(&v->lock);
-    }
     return status;
 }

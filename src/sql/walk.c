@@ -5,6 +5,7 @@
 
 #include "base/vec.h"
 #include "sql/functions.h"
+#include "sql/system_priv.h"
 
 /* A name of a CTE that is in scope, innermost first. */
 typedef struct scope {
@@ -40,14 +41,6 @@ static bool listed(arka_slice name, const char *const *names)
 static bool name_eq(arka_slice a, arka_slice b)
 {
     return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
-}
-
-static bool named(arka_slice name, const char *const *names)
-{
-    for (; *names != NULL; names++)
-        if (name_eq(name, arka_slice_of(*names)))
-            return true;
-    return false;
 }
 
 static size_t place(walk *w, const arka_tree *t)
@@ -100,10 +93,17 @@ static arka_status add_use(walk *w, const arka_tree *t, const from_clause *from)
     return ARKA_OK;
 }
 
+static bool is_information_table(arka_slice table)
+{
+    for (size_t i = 0; i < arka_n_information_tables; i++)
+        if (name_eq(table, arka_slice_of(arka_information_tables[i].name)))
+            return true;
+    return false;
+}
+
 static arka_status walk_table(walk *w, const arka_tree *t, const scope *names,
                               const from_clause *from)
 {
-    static const char *const INFORMATION[] = {"tables", "columns", "schemata", NULL};
     arka_inspection *i = w->inspection;
     arka_slice database = arka_tree_text(t, "schema_name"), table = arka_tree_text(t, "table_name");
     size_t at = place(w, t);
@@ -119,7 +119,7 @@ static arka_status walk_table(walk *w, const arka_tree *t, const scope *names,
         memchr(table.data, ':', table.len) != NULL)
         return arka_complain(w->err, ARKA_FORBIDDEN, &i->text, at,
                              "a file cannot be queried: '%.80s'", table.data);
-    if (name_eq(database, ARKA_SLICE("information_schema")) && named(table, INFORMATION)) {
+    if (name_eq(database, ARKA_SLICE(ARKA_INFORMATION_SCHEMA)) && is_information_table(table)) {
         i->information_schema = true;
         i->information_at = at;
         return ARKA_OK;
