@@ -7,7 +7,7 @@ pkg_check_modules(microhttpd REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.70)
 # TLS under it: GnuTLS, whose certificates and sessions we look at. Comes and goes with libmicrohttpd.
 pkg_check_modules(gnutls REQUIRED IMPORTED_TARGET gnutls>=3.6)
 # Hashes of tokens: OpenSSL's libcrypto. Would be replaced by: libsodium.
-pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto>=1.1.1)
+pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 # JSON in: jansson. Would be replaced by: yyjson.
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.13)
 # The manifest: SQLite. Nothing would replace it.

@@ -15,9 +15,9 @@
 typedef struct arka_auth arka_auth;
 
 typedef struct arka_auth_options {
-    const char *db_path;    /* SQLite; made if missing, mode 0600 */
-    int64_t cache_ttl_ms;   /* after which a known token's row is looked at again */
-    int cache_size;         /* tokens remembered; the least recently used goes */
+    const char *db_path;  /* SQLite; made if missing, mode 0600 */
+    int64_t cache_ttl_ms; /* after which a known token's row is looked at again */
+    int cache_size;       /* tokens remembered; the least recently used goes */
 } arka_auth_options;
 
 /** ARKA_IO, ARKA_BUSY, ARKA_CORRUPT name the file. */
@@ -69,16 +69,16 @@ typedef struct arka_token_info {
 } arka_token_info;
 
 enum {
-    ARKA_TOKEN_TEXT = 44,   /* of a generated token: 43 characters of URL-safe base64 and a NUL */
-    ARKA_TOKEN_NAME = 100,  /* characters at most */
+    ARKA_TOKEN_TEXT = 44,  /* of a generated token: 43 characters of URL-safe base64 and a NUL */
+    ARKA_TOKEN_NAME = 100, /* characters at most */
     ARKA_TOKEN_DESCRIPTION = 500,
 };
 
 /**
  * Make a token. `value`: its clear text (at least 32 characters), or empty for 32 random bytes;
- * `clear` receives what it is either way, unless `value` was given. *out_id: its number. ARKA_EXISTS:
- * the name is taken. ARKA_INPUT: name, description, expiry in the past, rights with a scope that do
- * not go together, a `value` that another token has.
+ * `clear` receives what it is either way, unless `value` was given. *out_id: its number.
+ * ARKA_EXISTS: the name is taken. ARKA_INPUT: name, description, expiry in the past, rights with a
+ * scope that do not go together, a `value` that another token has.
  */
 ARKA_MUST_USE arka_status arka_token_create(arka_auth *auth, const arka_token_info *info,
                                             arka_slice value, int64_t now_us,

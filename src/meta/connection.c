@@ -10,7 +10,7 @@ static const char *const STATEMENT_SQL[] = {
 #undef X
 };
 
-static arka_status code_of(int rc)
+arka_status arka_manifest__code(int rc)
 {
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
@@ -32,10 +32,11 @@ static arka_status code_of(int rc)
 arka_status arka_manifest__fail(arka_manifest *m, int rc, const char *what, arka_error *err)
 {
     bool first = err != NULL && err->code == ARKA_OK;
-    arka_fail(err, code_of(rc), "manifest %s: %s: %s", m->path, what, sqlite3_errmsg(m->db));
+    arka_fail(err, arka_manifest__code(rc), "manifest %s: %s: %s", m->path, what,
+              sqlite3_errmsg(m->db));
     if (first && (rc & 0xff) == SQLITE_FULL)
         err->sys = ENOSPC; /* who can make room must know it */
-    return code_of(rc);
+    return arka_manifest__code(rc);
 }
 
 arka_status arka_manifest__run(arka_manifest *m, const char *sql, const char *what, arka_error *err)

@@ -70,6 +70,9 @@ struct arka_manifest {
 
 /* ---- connection.c: all under the lock ---- */
 
+/** What the caller can do about SQLite's `rc`. Any thread. */
+arka_status arka_manifest__code(int rc);
+
 /** What the caller can do about `rc`; the sentence has SQLite's own words. */
 arka_status arka_manifest__fail(arka_manifest *m, int rc, const char *what, arka_error *err);
 ARKA_MUST_USE arka_status arka_manifest__run(arka_manifest *m, const char *sql, const char *what,

@@ -59,6 +59,31 @@ static const char *const MIGRATIONS[] = {
     "  dropped_us INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE TABLE doomed("
     "  path TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;",
+
+    /* tokens.h; the triggers see every change, also one that another program makes */
+    "CREATE TABLE api_tokens("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  token_hash TEXT NOT NULL UNIQUE,"
+    "  token_prefix TEXT NOT NULL,"
+    "  description TEXT NOT NULL DEFAULT '',"
+    "  permissions TEXT NOT NULL DEFAULT 'read,write',"
+    "  scope TEXT NOT NULL DEFAULT '',"
+    "  max_priority TEXT NOT NULL DEFAULT 'normal',"
+    "  enabled INTEGER NOT NULL DEFAULT 1,"
+    "  created_at INTEGER NOT NULL,"
+    "  last_used_at INTEGER,"
+    "  expires_at INTEGER) STRICT;"
+    "CREATE INDEX api_tokens_by_prefix ON api_tokens(token_prefix);"
+    "INSERT INTO numbers(name, value) VALUES('tokens_version', 1);"
+    "CREATE TRIGGER api_tokens_added AFTER INSERT ON api_tokens BEGIN"
+    "  UPDATE numbers SET value = value + 1 WHERE name = 'tokens_version'; END;"
+    "CREATE TRIGGER api_tokens_removed AFTER DELETE ON api_tokens BEGIN"
+    "  UPDATE numbers SET value = value + 1 WHERE name = 'tokens_version'; END;"
+    "CREATE TRIGGER api_tokens_changed AFTER UPDATE OF id, name, token_hash, token_prefix,"
+    "  description, permissions, scope, max_priority, enabled, created_at, expires_at"
+    "  ON api_tokens BEGIN"
+    "  UPDATE numbers SET value = value + 1 WHERE name = 'tokens_version'; END;",
 };
 enum { N_MIGRATIONS = sizeof MIGRATIONS / sizeof *MIGRATIONS };
 
@@ -100,15 +125,20 @@ static arka_status ask(arka_manifest *m, const char *sql, const char *what, int6
     return status;
 }
 
-static arka_status take_step(arka_manifest *m, int64_t version, arka_error *err)
+/* From `version` to the next, unless another process was faster; *now is where it stands. */
+static arka_status take_step(arka_manifest *m, int64_t version, int64_t *now, arka_error *err)
 {
     char set_version[64];
     sqlite3_snprintf(sizeof set_version, set_version, "PRAGMA user_version = %d", (int)version + 1);
     static const char WHAT[] = "bringing it up to date";
     ARKA_TRY(arka_manifest__run(m, "BEGIN IMMEDIATE", WHAT, err));
-    arka_status status = arka_manifest__run(m, MIGRATIONS[version], WHAT, err);
-    if (status == ARKA_OK)
-        status = arka_manifest__run(m, set_version, WHAT, err);
+    arka_status status = ask(m, "PRAGMA user_version", "reading its version", now, err);
+    if (status == ARKA_OK && *now == version) {
+        status = arka_manifest__run(m, MIGRATIONS[version], WHAT, err);
+        if (status == ARKA_OK)
+            status = arka_manifest__run(m, set_version, WHAT, err);
+        *now = version + 1;
+    }
     if (status == ARKA_OK)
         status = arka_manifest__run(m, "COMMIT", WHAT, err);
     if (status != ARKA_OK)
@@ -133,7 +163,7 @@ arka_status arka_manifest__migrate(arka_manifest *m, arka_error *err)
     int rc = sqlite3_create_function(m->db, "new_uuid", 0, SQLITE_UTF8, NULL, new_uuid, NULL, NULL);
     if (rc != SQLITE_OK)
         return arka_manifest__fail(m, rc, "bringing it up to date", err);
-    for (; version < N_MIGRATIONS; version++)
-        ARKA_TRY(take_step(m, version, err));
+    while (version < N_MIGRATIONS)
+        ARKA_TRY(take_step(m, version, &version, err));
     return ARKA_OK;
 }
