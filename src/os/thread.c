@@ -96,6 +96,7 @@ void arka_cond_broadcast(arka_cond *c)
 }
 
 typedef struct start {
+    const char *name;
     void (*run)(void *context);
     void *context;
 } start;
@@ -104,6 +105,8 @@ static void *begin(void *memory)
 {
     start s = *(start *)memory;
     arka_free(memory);
+    /* by itself: from another thread it is a write below /proc, which a sandbox refuses */
+    pthread_setname_np(pthread_self(), s.name);
     s.run(s.context);
     return NULL;
 }
@@ -114,7 +117,7 @@ arka_status arka_thread_start(arka_thread *t, const char *name, void (*run)(void
     start *s = arka_malloc(sizeof *s);
     if (s == NULL)
         return arka_fail_nomem(err, "a thread", sizeof *s);
-    *s = (start){run, context};
+    *s = (start){name, run, context};
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -124,7 +127,6 @@ arka_status arka_thread_start(arka_thread *t, const char *name, void (*run)(void
         arka_free(s);
         return arka_fail_sys(err, ARKA_BUSY, failed, "starting thread '%s'", name);
     }
-    pthread_setname_np(t->native, name);
     return ARKA_OK;
 }
 
