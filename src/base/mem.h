@@ -34,6 +34,12 @@ static inline void arka_ref_add(arka_ref *ref)
 {
     atomic_fetch_add_explicit(&ref->count, 1, memory_order_relaxed);
 }
+/** Does nobody but the caller, who holds one, hold one? Then nobody can come to. */
+static inline bool arka_ref_is_last(arka_ref *ref)
+{
+    /* acquire: what those who let go did before is seen */
+    return atomic_load_explicit(&ref->count, memory_order_acquire) == 1;
+}
 /** True when the caller dropped the last one and must free the object. */
 static inline bool arka_ref_drop(arka_ref *ref)
 {

@@ -362,10 +362,23 @@ static arka_status change_schema(arka_engine *engine, arka_database *database, a
     return status;
 }
 
+/* The database may have been dropped since it was found: then it is made again. */
+static arka_status still_there_locked(arka_engine *engine, arka_database **database,
+                                      arka_error *err)
+{
+    arka_slice name = arka_slice_of(arka_database_name(*database));
+    arka_database *now = arka_registry_database(engine->registry, name);
+    if (now == NULL)
+        ARKA_TRY(add_database_locked(engine, name, &now, err));
+    *database = now;
+    return ARKA_OK;
+}
+
 static arka_status make_fit_locked(arka_engine *engine, arka_database *database, arka_slice name,
                                    arka_batch *batch, arka_slice uuid, arka_table **out_table,
                                    arka_type *casts, int *n_casts, arka_error *err)
 {
+    ARKA_TRY(still_there_locked(engine, &database, err));
     arka_table *table = arka_registry_table(engine->registry, database, name);
     ARKA_AUTO(arka_schema) old = table ? arka_table_schema(table) : NULL;
     ARKA_AUTO(arka_schema) next = NULL;

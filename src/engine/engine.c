@@ -1,10 +1,12 @@
 #include "engine/engine_priv.h"
+#include "engine/reaper.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "engine/commit.h"
 
 void arka_engine_options_default(arka_engine_options *options)
@@ -68,7 +70,9 @@ static arka_status open_parts(arka_engine *engine, const arka_engine_options *op
 {
     engine->base_path = arka_strdup(options->base_path);
     engine->manifest_path = arka_strdup(options->manifest_path);
-    if (engine->base_path == NULL || engine->manifest_path == NULL)
+    engine->default_database = arka_strdup(options->default_database);
+    if (engine->base_path == NULL || engine->manifest_path == NULL ||
+        engine->default_database == NULL)
         return arka_fail_nomem(err, "the engine", sizeof *engine);
     size_t n = strlen(engine->base_path);
     while (n > 1 && engine->base_path[n - 1] == '/')
@@ -80,6 +84,8 @@ static arka_status open_parts(arka_engine *engine, const arka_engine_options *op
     ARKA_TRY(arka_registry_new(&engine->registry, err));
     engine->gate.kept = arka_registry_kept(engine->registry);
     ARKA_TRY(arka_manifest_open(engine->manifest_path, &engine->manifest, err));
+    ARKA_TRY(arka_reaper_new(engine, &engine->reaper, err));
+    arka_reaper_catch_up(engine);
     ARKA_TRY(arka_engine__open_log(engine, options->wal_dir, err));
     ARKA_TRY(arka_engine__remake_missing(engine, err));
     ARKA_TRY(arka_engine__load(engine, err));
@@ -160,6 +166,7 @@ arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)
     arka_engine__free_committer(engine);
     arka_status ended = arka_engine__end_log(engine, err);
     status = status != ARKA_OK ? status : ended;
+    arka_reaper_free(engine->reaper);
     arka_registry_free(engine->registry);
     arka_requests_free(engine->requests);
     arka_manifest_close(engine->manifest);
@@ -174,6 +181,7 @@ arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)
         close(engine->lock_fd); /* lets the lock go */
     arka_free(engine->base_path);
     arka_free(engine->manifest_path);
+    arka_free(engine->default_database);
     arka_free(engine);
     return status;
 }
@@ -214,6 +222,16 @@ arka_status arka_engine__find_table(arka_engine *engine, arka_slice database, ar
     if (*out == NULL)
         return arka_fail(err, ARKA_NOTFOUND, "unknown table: %.*s.%.*s", ARKA_FMT(database),
                          ARKA_FMT(table));
+    return ARKA_OK;
+}
+
+arka_status arka_engine_table_state(arka_engine *engine, arka_slice database, arka_slice table,
+                                    arka_table_state *out, arka_error *err)
+{
+    arka_table *t;
+    ARKA_TRY(arka_engine__find_table(engine, database, table, &t, err));
+    const char *uuid = arka_table_uuid(t);
+    *out = (arka_table_state){arka_hash(uuid, strlen(uuid), 0), arka_table_changes(t)};
     return ARKA_OK;
 }
 

@@ -94,6 +94,17 @@ ARKA_CLEANUP(arka_engine, arka_engine_drop)
  * returns. */
 ARKA_MUST_USE arka_status arka_engine_create_database(arka_engine *engine, arka_slice name,
                                                       arka_error *err);
+/**
+ * Drop a table, or a database with all its tables: rows, files, columns. Queries that have begun read
+ * on; the files go from the disk with the last of them. All or nothing, also after a crash, and no
+ * replay of the log brings rows back; a write that is under way counts as before it. The default
+ * database stays, empty. A write makes what it needs again. ARKA_NOTFOUND; ARKA_BUSY: closing;
+ * ARKA_IO: the manifest could not be written, nothing is dropped. Waits for a flush of the tables.
+ */
+ARKA_MUST_USE arka_status arka_engine_drop_table(arka_engine *engine, arka_slice database,
+                                                 arka_slice table, arka_error *err);
+ARKA_MUST_USE arka_status arka_engine_drop_database(arka_engine *engine, arka_slice database,
+                                                    arka_error *err);
 bool arka_engine_has_database(arka_engine *engine, arka_slice name);
 
 typedef struct arka_database_info {
@@ -134,6 +145,16 @@ ARKA_MUST_USE arka_status arka_engine_snapshot(arka_engine *engine, arka_slice d
  */
 arka_type arka_engine_column_type(arka_engine *engine, arka_slice database, arka_slice table,
                                   arka_slice column, bool *tag);
+
+/** What a query that begins now would read of a table. Equal ones: it reads the same. */
+typedef struct arka_table_state {
+    uint64_t table;   /* of this incarnation of the name, not of one that was dropped */
+    uint64_t changes; /* of its rows and its schema; never the same again */
+} arka_table_state;
+/** Every row that was acknowledged before is part of it. Takes no lock for long. ARKA_NOTFOUND. */
+ARKA_MUST_USE arka_status arka_engine_table_state(arka_engine *engine, arka_slice database,
+                                                  arka_slice table, arka_table_state *out,
+                                                  arka_error *err);
 
 /* ---- several tables at one instant ---- */
 

@@ -15,10 +15,11 @@
 typedef struct arka_flush arka_flush;
 typedef struct arka_flusher arka_flusher;
 typedef struct arka_committer arka_committer;
+typedef struct arka_reaper arka_reaper;
 
 struct arka_engine {
     arka_engine_options options; /* without its strings */
-    char *base_path, *manifest_path;
+    char *base_path, *manifest_path, *default_database;
     int lock_fd; /* -1: not held */
     arka_manifest *manifest;
     arka_registry *registry;
@@ -58,6 +59,8 @@ struct arka_engine {
     atomic_bool log_runs; /* `wal` was recovered and takes rows; see arka_engine__log_runs */
     uint64_t log_begins;  /* it takes rows above it */
     bool stop, wanted;
+    bool dropping; /* a table or database is being dropped: the next one waits on flush_done */
+    arka_reaper *reaper;
     arka_flusher *flusher; /* NULL: it does not run */
     arka_thread flusher_thread;
 
@@ -107,6 +110,9 @@ void arka_engine__log_control(arka_engine *engine, const char *event, arka_buf *
 void arka_engine__memory_freed(arka_engine *engine);
 /** Let the log be synced without waiting for a second: rows of it are about to be in files. */
 void arka_engine__sync_soon(arka_engine *engine);
+
+/** Facts of the manifest (docs/formats/manifest.md): rows of dropped tables had numbers up to it. */
+#define ARKA_DROPPED_LSN "dropped_lsn"
 
 /* recover.c */
 /** Nothing is read yet. NULL: there is no log. */

@@ -17,7 +17,7 @@
 /* For so long a flush waits until the log has its rows; then something is wrong with the log. */
 enum { WAIT_FOR_LOG_MS = 3000, LOOK_AT_LOG_MS = 1 };
 
-static void flush_free(arka_flush *f)
+void arka_engine__free_flush(arka_flush *f)
 {
     if (f == NULL)
         return;
@@ -35,11 +35,11 @@ static void flush_free(arka_flush *f)
     arka_arena_fini(&f->arena);
     arka_free(f);
 }
-ARKA_CLEANUP(arka_flush, flush_free)
+ARKA_CLEANUP(arka_flush, arka_engine__free_flush)
 
 /* ---- flushes whose commit failed ---- */
 
-static arka_flush *take_unsure(arka_engine *engine, const arka_table *table)
+arka_flush *arka_engine__take_unsure(arka_engine *engine, const arka_table *table)
 {
     arka_mutex_lock(&engine->flush_lock);
     arka_flush **at = &engine->unsure;
@@ -52,7 +52,7 @@ static arka_flush *take_unsure(arka_engine *engine, const arka_table *table)
     return found;
 }
 
-static void keep_unsure(arka_flush *f)
+void arka_engine__keep_unsure(arka_flush *f)
 {
     arka_mutex_lock(&f->engine->flush_lock);
     f->next = f->engine->unsure;
@@ -65,7 +65,7 @@ void arka_engine__forget_unsure(arka_engine *engine)
     while (engine->unsure != NULL) {
         arka_flush *f = engine->unsure;
         engine->unsure = f->next;
-        flush_free(f);
+        arka_engine__free_flush(f);
     }
 }
 
@@ -85,7 +85,7 @@ static arka_status claim_rows(arka_flush *f, arka_error *err)
 /* *out is NULL when there is nothing to flush. */
 static arka_status begin(arka_engine *engine, arka_table *table, arka_flush **out, arka_error *err)
 {
-    ARKA_AUTO(arka_flush) f = take_unsure(engine, table);
+    ARKA_AUTO(arka_flush) f = arka_engine__take_unsure(engine, table);
     *out = NULL;
     if (f != NULL) {
         f->status = ARKA_OK;
@@ -242,9 +242,9 @@ static void settle(arka_flush *f, arka_flush_item *item)
         arka_table_fail_flush(f->table, f->tried);
     }
     if (f->status != ARKA_OK && f->tried)
-        keep_unsure(f);
+        arka_engine__keep_unsure(f);
     else
-        flush_free(f);
+        arka_engine__free_flush(f);
 }
 
 typedef struct group {

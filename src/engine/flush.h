@@ -34,6 +34,14 @@ struct arka_flush {
     arka_arena arena;
 };
 
+/** A flush of the table whose commit failed, out of the engine's list; NULL: there is none. The table
+ * is claimed. */
+arka_flush *arka_engine__take_unsure(arka_engine *engine, const arka_table *table);
+/** Back into it. */
+void arka_engine__keep_unsure(arka_flush *f);
+/** NULL is fine. */
+void arka_engine__free_flush(arka_flush *f);
+
 /** It failed; only the first failure counts. */
 void arka_flush__fail(arka_flush *f, arka_status status, const arka_error *why);
 

@@ -1,6 +1,7 @@
 /* The thread that looks after tables, log and disks: what is due, and when. */
 #include "engine/due.h"
 #include "engine/engine_priv.h"
+#include "engine/reaper.h"
 
 enum {
     /* How often tables are looked at: the grain of the age trigger. */
@@ -167,6 +168,7 @@ static bool turn(arka_flusher *f)
     look_at_disks(f);
     trim(f);
     write_checkpoint(f);
+    arka_reaper_run(f->engine->reaper);
     return more;
 }
 

@@ -2,6 +2,7 @@
  * Opening the log: what is in no file yet becomes hot again, by the same steps as a live write, and
  * numbers go on above all that were ever given out.
  */
+#include "base/map.h"
 #include "columnar/tail.h"
 #include "engine/commit.h"
 #include "os/failpoint.h"
@@ -18,8 +19,16 @@ static const uint64_t JUMP = UINT64_C(1) << 32;
 
 enum { GIVE_UP_MS = 60000 };
 
+/* Whose rows the log may still have. */
+typedef struct dropped_table {
+    char uuid[ARKA_UUID_TEXT + 1];
+    bool seen; /* it has */
+} dropped_table;
+
 typedef struct replay {
     arka_engine *engine;
+    ARKA_VEC(dropped_table *) dropped_tables;
+    arka_map dropped; /* the same by UUID */
     int64_t rows, strangers, done_bytes, total_bytes;
     arka_mono started;
 } replay;
@@ -34,6 +43,14 @@ static bool replay_progress(void *context, int64_t done_bytes, int64_t total_byt
     p->total_bytes = total_bytes;
     /* the log is read twice, to be verified and to be replayed; what is told is its size */
     return o->on_replay == NULL || o->on_replay(o->context, done_bytes / 2, total_bytes / 2);
+}
+
+static bool was_dropped(replay *p, arka_slice table_id)
+{
+    dropped_table *found = arka_map_get(&p->dropped, table_id);
+    if (found != NULL)
+        found->seen = true;
+    return found != NULL;
 }
 
 /* The table of the record's name, NULL: there is none; `dropped`: it is not the one that the rows
@@ -118,7 +135,7 @@ static arka_status replay_record(void *context, const arka_wal_record *record, a
                           (long long)record->offset);
         return err != NULL ? err->code : ARKA_CORRUPT;
     }
-    if (record->kind == ARKA_WAL_CONTROL)
+    if (record->kind == ARKA_WAL_CONTROL || was_dropped(p, record->table_id))
         return ARKA_OK;
     ARKA_TRY(find_home(p, record, &db, &table, &dropped, err));
     if (dropped) {
@@ -161,11 +178,56 @@ arka_status arka_engine__open_log(arka_engine *e, const char *wal_dir, arka_erro
     return arka_wal_open(&o, &e->wal, err);
 }
 
+/* ---- tables that were dropped ---- */
+
+static arka_status add_dropped(void *context, arka_slice uuid, arka_error *err)
+{
+    replay *p = context;
+    dropped_table *table = arka_calloc(1, sizeof *table);
+    if (table == NULL || uuid.len != ARKA_UUID_TEXT || !arka_vec_push(&p->dropped_tables, table)) {
+        arka_free(table);
+        return uuid.len != ARKA_UUID_TEXT
+                   ? arka_fail(err, ARKA_CORRUPT, "a dropped table's UUID has %zu characters",
+                               uuid.len)
+                   : arka_fail_nomem(err, "dropped tables", sizeof *table);
+    }
+    memcpy(table->uuid, uuid.data, ARKA_UUID_TEXT);
+    return arka_map_put(&p->dropped, arka_slice_of(table->uuid), table)
+               ? ARKA_OK
+               : arka_fail_nomem(err, "dropped tables", sizeof *table);
+}
+
+/* The log was read to its end: of those that it did not name no row can come any more. */
+static arka_status forget_unseen(replay *p, arka_error *err)
+{
+    size_t n = 0;
+    arka_slice *uuids = arka_calloc(p->dropped_tables.n + 1, sizeof *uuids);
+    if (uuids == NULL)
+        return arka_fail_nomem(err, "dropped tables", p->dropped_tables.n * sizeof *uuids);
+    for (size_t i = 0; i < p->dropped_tables.n; i++)
+        if (!p->dropped_tables.items[i]->seen)
+            uuids[n++] = arka_slice_of(p->dropped_tables.items[i]->uuid);
+    arka_status status =
+        n == 0 ? ARKA_OK : arka_manifest_forget_dropped(p->engine->manifest, uuids, n, err);
+    arka_free(uuids);
+    return status;
+}
+
+static void replay_fini(replay *p)
+{
+    for (size_t i = 0; i < p->dropped_tables.n; i++)
+        arka_free(p->dropped_tables.items[i]);
+    arka_vec_fini(&p->dropped_tables);
+    arka_map_fini(&p->dropped);
+}
+
 static arka_status replay_log(arka_engine *e, arka_wal_recovered *found, arka_error *err)
 {
-    replay p = {.engine = e, .started = arka_mono_now()};
+    ARKA_AUTO_VALUE(replay) p = {.engine = e, .started = arka_mono_now()};
     arka_wal_reader reader = {&p, replay_record, replay_progress};
+    ARKA_TRY(arka_manifest_each_dropped(e->manifest, add_dropped, &p, err));
     ARKA_TRY(arka_wal_recover(e->wal, &reader, found, err));
+    ARKA_TRY(forget_unseen(&p, err));
     e->replay = (arka_replay_info){
         .n_segments = found->n_segments,
         .n_bytes = found->n_bytes,
@@ -214,8 +276,10 @@ static uint64_t max(uint64_t a, uint64_t b)
 static arka_status choose_numbers(arka_engine *e, const arka_wal_recovered *found, uint64_t *next,
                                   arka_error *err)
 {
-    uint64_t last = found->max_lsn, epoch = 0, clean_next = 0;
+    uint64_t last = found->max_lsn, epoch = 0, clean_next = 0, dropped = 0;
     ARKA_TRY(highest_flushed(e, &last, err));
+    ARKA_TRY(arka_manifest_get_number(e->manifest, ARKA_DROPPED_LSN, &dropped, err));
+    last = max(last, dropped);
     ARKA_TRY(arka_manifest_get_number(e->manifest, "epoch", &epoch, err));
     ARKA_TRY(arka_manifest_get_number(e->manifest, CLEAN_NEXT_LSN, &clean_next, err));
     bool first = epoch == 0 && found->max_epoch == 0 && last == 0;
