@@ -18,7 +18,7 @@ typedef struct arka_admission arka_admission;
 typedef enum arka_job_result {
     ARKA_JOB_ENDED,
     ARKA_JOB_FAILED, /* as well, but counted */
-    ARKA_JOB_ALONE,  /* too little memory beside others: run it again, alone. Only if it was not. */
+    ARKA_JOB_ALONE,  /* too little memory: run it again, alone. Only if it had company. */
 } arka_job_result;
 
 typedef enum arka_job_drop {
@@ -27,15 +27,14 @@ typedef enum arka_job_drop {
     ARKA_DROP_STOP, /* the pool ends */
 } arka_job_drop;
 
-/** One query that wants to run; caller's memory, from submit until run or drop was called. */
+/** One query that wants to run; caller's memory, from submit until `free`. */
 typedef struct arka_job {
-    /**
-     * On a thread of the pool. After it returned ENDED or FAILED nothing of the job is touched, so
-     * it may be freed within.
-     */
+    /** On a thread of the pool. */
     arka_job_result (*run)(struct arka_job *job);
-    /** Instead of run: it will not. On a thread of the pool. The job is not touched after. */
+    /** Instead of run: it will not. On the keeper's thread. */
     void (*drop)(struct arka_job *job, arka_job_drop why);
+    /** The last call, when run has ended or it was dropped: nobody knows it any more. */
+    void (*free)(struct arka_job *job);
     /**
      * It has more memory than one may have, and shall fail with ARKA_LIMIT. Called with `target`
      * (see arka_admission_aim), under a lock of rank ADMISSION.
@@ -46,14 +45,14 @@ typedef struct arka_job {
     const char *label;  /* its id, at most 36 characters; as long as the job */
 
     /* read-only for run */
-    bool alone;         /* nothing else runs */
-    int64_t wait_ns;    /* in the queue */
-    int64_t peak_bytes; /* of DuckDB's memory at a moment when nothing else ran; -1: not known */
+    bool alone;      /* nothing else runs */
+    int64_t wait_ns; /* in the queue */
 
     /* private to admission.c */
     struct arka_job *next, *previous;
     arka_mono queued, started;
     void *target;
+    int64_t peak_bytes;
     bool is_queued, streaming, beside_others;
 } arka_job;
 
@@ -79,13 +78,17 @@ void arka_admission_free(arka_admission *admission);
 /** ARKA_BUSY: the queue is full, or the pool ends; neither run nor drop is called then. */
 ARKA_MUST_USE arka_status arka_admission_submit(arka_admission *admission, arka_job *job,
                                                 arka_error *err);
-/** If it still waits it is dropped, soon; what runs is left alone. While run or drop was not called,
- * or from within run. */
+/** If it still waits it is dropped, soon; what runs is left alone. Before `free` was called. */
 void arka_admission_cancel(arka_admission *admission, arka_job *job);
 /** What `over` gets; NULL: nothing, it is not called. From within run. */
 void arka_admission_aim(arka_admission *admission, arka_job *job, void *target);
 /** It cannot be run again any more: the first bytes are out. From within run. */
 void arka_admission_streams(arka_admission *admission, arka_job *job);
+
+/** Did anything run beside it since it began? From within run. */
+bool arka_admission_had_company(arka_admission *admission, arka_job *job);
+/** Of DuckDB's memory, at a moment when nothing else ran; -1: not known. From within run. */
+int64_t arka_admission_peak_bytes(arka_admission *admission, arka_job *job);
 
 typedef struct arka_admission_stats {
     int n_threads, max_waiting, n_running, n_waiting;
