@@ -290,10 +290,29 @@ arka_status arka_engine_each_table(arka_engine *engine, arka_slice database,
             .hot_rows = g.hot_rows,
             .hot_bytes = g.hot_bytes,
             .hot_age_ms = g.hot_since.ns ? arka_mono_since_ns(g.hot_since) / 1000000 : 0,
+            .flushed_lsn = g.flushed_lsn,
         };
         status = each(context, &info, err);
     }
     arka_vec_fini(&tables);
+    return status;
+}
+
+arka_status arka_engine_each_slice(arka_engine *engine, arka_slice database, arka_slice table,
+                                   arka_status (*each)(void *context, const arka_slice_info *info,
+                                                       arka_error *err),
+                                   void *context, arka_error *err)
+{
+    arka_slice_infos slices = {0};
+    arka_database *d = arka_registry_database(engine->registry, database);
+    arka_table *t = d ? arka_registry_table(engine->registry, d, table) : NULL;
+    if (t == NULL)
+        return arka_fail(err, ARKA_NOTFOUND, "table %.*s.%.*s does not exist", ARKA_FMT(database),
+                         ARKA_FMT(table));
+    arka_status status = arka_table_list_slices(t, &slices, err);
+    for (size_t i = 0; status == ARKA_OK && i < slices.n; i++)
+        status = each(context, &slices.items[i], err);
+    arka_vec_fini(&slices);
     return status;
 }
 

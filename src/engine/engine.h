@@ -8,7 +8,7 @@
 #include "columnar/parquet.h"
 #include "os/file.h"
 #include "os/clock.h"
-#include "table/snapshot.h"
+#include "table/table.h"
 #include "wal/wal.h"
 
 typedef struct arka_engine arka_engine;
@@ -116,6 +116,7 @@ typedef struct arka_table_info {
     const char *database, *name;
     int64_t n_files, file_bytes, file_rows, hot_rows, hot_bytes;
     int64_t hot_age_ms; /* of the oldest hot row; 0 when there is none */
+    uint64_t flushed_lsn; /* every row up to it is in a file */
 } arka_table_info;
 
 /** Call `each` for every database, sorted by name; strings live for the call. Stops at a failure.
@@ -128,6 +129,14 @@ ARKA_MUST_USE arka_status arka_engine_each_database(
 ARKA_MUST_USE arka_status arka_engine_each_table(arka_engine *engine, arka_slice database,
                                                  arka_status (*each)(void *context,
                                                                      const arka_table_info *info,
+                                                                     arka_error *err),
+                                                 void *context, arka_error *err);
+
+/** Every slice of hot batches of one table, the oldest first; ARKA_NOTFOUND. Stops at a failure. */
+ARKA_MUST_USE arka_status arka_engine_each_slice(arka_engine *engine, arka_slice database,
+                                                 arka_slice table,
+                                                 arka_status (*each)(void *context,
+                                                                     const arka_slice_info *info,
                                                                      arka_error *err),
                                                  void *context, arka_error *err);
 

@@ -414,6 +414,39 @@ arka_status arka_table_snapshot(arka_table *table, arka_snapshot **out, arka_err
     return ARKA_OK;
 }
 
+static void list_slices_locked(const arka_table *table, arka_slice_infos *out)
+    ARKA_REQUIRES(table->lock);
+static void list_slices_locked(const arka_table *table, arka_slice_infos *out)
+{
+    for (const arka_hot_slice *s = table->hot.first; s != NULL; s = s->next)
+        out->items[out->n++] = (arka_slice_info){.n_batches = s->n,
+                                                 .n_rows = s->n_rows,
+                                                 .n_bytes = s->n_bytes,
+                                                 .lsn_first = s->lsn_first,
+                                                 .lsn_last = s->lsn_last,
+                                                 .since = s->since,
+                                                 .open = table->hot.open && s->next == NULL,
+                                                 .coalesced = s->coalesced,
+                                                 .claimed = s->claimed};
+}
+
+arka_status arka_table_list_slices(arka_table *table, arka_slice_infos *out, arka_error *err)
+{
+    bool ok = true;
+    out->n = 0;
+    arka_mutex_lock(&table->lock);
+    while (ok && out->cap < table->hot.n_slices) {
+        size_t n = table->hot.n_slices + table->hot.n_slices / 8 + 1;
+        arka_mutex_unlock(&table->lock);
+        ok = arka_vec_reserve(out, n);
+        arka_mutex_lock(&table->lock);
+    }
+    if (ok)
+        list_slices_locked(table, out);
+    arka_mutex_unlock(&table->lock);
+    return ok ? ARKA_OK : arka_fail_nomem(err, "a list of slices", sizeof *out->items);
+}
+
 /* ---- flush ---- */
 
 arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes, arka_snapshot **out,

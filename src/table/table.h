@@ -5,6 +5,7 @@
 #ifndef ARKA_TABLE_TABLE_H
 #define ARKA_TABLE_TABLE_H
 
+#include "base/vec.h"
 #include "meta/manifest.h"
 #include "os/clock.h"
 #include "table/snapshot.h"
@@ -104,6 +105,20 @@ typedef struct arka_table_gauges {
     int64_t n_files, file_bytes, file_rows;
 } arka_table_gauges;
 void arka_table_get_gauges(arka_table *table, arka_table_gauges *out);
+
+/** A slice of hot batches (architecture.md) as it is at the moment. */
+typedef struct arka_slice_info {
+    int64_t n_batches, n_rows, n_bytes;
+    uint64_t lsn_first, lsn_last; /* of its rows */
+    arka_mono since;              /* when its first row came */
+    bool open;                    /* rows still come */
+    bool coalesced;               /* small batches were put together, or there are none */
+    bool claimed;                 /* a flush is writing it to a file */
+} arka_slice_info;
+typedef ARKA_VEC(arka_slice_info) arka_slice_infos;
+/** In place of what `out` has: every slice, the oldest first. ARKA_NOMEM. */
+ARKA_MUST_USE arka_status arka_table_list_slices(arka_table *table, arka_slice_infos *out,
+                                                 arka_error *err);
 
 /* ---- flush: one at a time a table (the engine sees to it) ---- */
 
