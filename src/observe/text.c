@@ -33,7 +33,7 @@ static uint64_t next_random(void)
     return state * 2685821657736338717u;
 }
 
-void arka_text_uuid(char out[ARKA_UUID_TEXT])
+void arka_text_uuid(char out[ARKA_UUID_SIZE])
 {
     static const char HEX[] = "0123456789abcdef";
     uint8_t bytes[16];

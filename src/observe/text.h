@@ -9,8 +9,8 @@ void arka_text_json_time(arka_buf *out, int64_t us);
 /** "1h2m3s" */
 void arka_text_duration(arka_buf *out, int64_t seconds);
 
-enum { ARKA_UUID_TEXT = 37 };
+enum { ARKA_UUID_SIZE = 37 };
 /** A random (version 4) UUID, NUL-terminated. Fit for telling requests apart, not for secrets. */
-void arka_text_uuid(char out[ARKA_UUID_TEXT]);
+void arka_text_uuid(char out[ARKA_UUID_SIZE]);
 
 #endif

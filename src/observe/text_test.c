@@ -7,7 +7,7 @@
 
 TEST(uuids_are_version_4_and_differ)
 {
-    char a[ARKA_UUID_TEXT], b[ARKA_UUID_TEXT];
+    char a[ARKA_UUID_SIZE], b[ARKA_UUID_SIZE];
     arka_text_uuid(a);
     arka_text_uuid(b);
     assert_string_not_equal(a, b);
