@@ -24,6 +24,7 @@ struct arka_committer {
     arka_backlog backlog;
     ARKA_VEC(arka_control) controls;
     bool idle, stop;
+    arka_mono turn; /* when the thread last came to look what waits */
     bool sync_wanted;              /* by arka_engine__sync_soon */
     atomic_int_fast64_t n_blocked; /* of the backlog; for who comes to wait behind them */
 
@@ -324,6 +325,7 @@ static void run_committer(void *context)
     arka_committer *c = context;
     arka_mutex_lock(&c->lock);
     for (;;) {
+        c->turn = arka_mono_now();
         bool closing = atomic_load(&c->engine->closing);
         arka_mono deadline = arka_backlog_wake(c->engine, &c->backlog, closing);
         arka_put_request *late = arka_backlog_take_late(&c->backlog);
@@ -334,6 +336,7 @@ static void run_committer(void *context)
             c->idle = true;
             arka_cond_wait(&c->wake, &c->lock, deadline);
             c->idle = false;
+            c->turn = arka_mono_now();
         }
         take_group_locked(c);
         bool sync_now = c->sync_wanted;
@@ -349,6 +352,17 @@ static void run_committer(void *context)
     }
     arka_mutex_unlock(&c->lock);
     look_after_log(c, true); /* what is flushed last must not be durable before the log is */
+}
+
+int64_t arka_engine_busy_ms(arka_engine *engine)
+{
+    arka_committer *c = engine->committer;
+    if (c == NULL)
+        return 0;
+    arka_mutex_lock(&c->lock);
+    int64_t ms = c->idle ? 0 : (int64_t)arka_mono_since_ms(c->turn);
+    arka_mutex_unlock(&c->lock);
+    return ms;
 }
 
 void arka_engine__sync_soon(arka_engine *engine)

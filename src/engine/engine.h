@@ -88,6 +88,12 @@ static inline void arka_engine_drop(arka_engine *take_engine)
 }
 ARKA_CLEANUP(arka_engine, arka_engine_drop)
 
+/**
+ * For how many milliseconds the committer has been at one group of writes; 0: it waits for work.
+ * Some for a slow disk, many for one that answers no more. Any thread.
+ */
+int64_t arka_engine_busy_ms(arka_engine *engine);
+
 /* ---- databases and tables ---- */
 
 /** ARKA_EXISTS when it is there, ARKA_INPUT for a bad name. Written to the manifest before it

@@ -29,6 +29,7 @@ struct arka_loop {
     arrival *arrivals;
     arka_resuming *resuming;
     bool signalled; /* the thread will look at the lists */
+    arka_mono asked; /* since when it has to give a sign of life; ns 0: it has */
     bool stop;
 };
 
@@ -67,6 +68,19 @@ void arka_loop_resume(arka_loop *loop, arka_resuming *resuming, struct MHD_Conne
     arka_mutex_unlock(&loop->lock);
 }
 
+int64_t arka_loop_ask(arka_loop *loop)
+{
+    int64_t silent_ms = 0;
+    arka_mutex_lock(&loop->lock);
+    if (loop->asked.ns != 0)
+        silent_ms = (int64_t)arka_mono_since_ms(loop->asked);
+    else
+        loop->asked = arka_mono_now();
+    signal_locked(loop);
+    arka_mutex_unlock(&loop->lock);
+    return silent_ms;
+}
+
 /* ---- the thread ---- */
 
 /* False: the end has come. */
@@ -81,6 +95,7 @@ static bool take_lists(arka_loop *l, arrival **arrivals, arka_resuming **resumin
     *arrivals = arka_take(l->arrivals);
     *resuming = arka_take(l->resuming);
     bool stop = l->stop;
+    l->asked.ns = 0;
     arka_mutex_unlock(&l->lock);
     return !stop;
 }

@@ -44,4 +44,10 @@ bool arka_loop_add(arka_loop *loop, int fd, const struct sockaddr *peer, socklen
 /** Resume a suspended connection, soon, on the loop's thread. Any thread. */
 void arka_loop_resume(arka_loop *loop, arka_resuming *resuming, struct MHD_Connection *connection);
 
+/**
+ * Ask its thread for a sign of life, which it gives when it next looks for work. Returns for how
+ * many milliseconds an earlier question has had none; 0: the last one was answered. Any thread.
+ */
+int64_t arka_loop_ask(arka_loop *loop);
+
 #endif
