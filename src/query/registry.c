@@ -5,7 +5,7 @@
 #include "observe/text.h"
 #include "os/thread.h"
 
-_Static_assert((int)ARKA_QUERY_ID == (int)ARKA_UUID_TEXT, "an id is a UUID");
+_Static_assert((int)ARKA_QUERY_ID == (int)ARKA_UUID_SIZE, "an id is a UUID");
 
 struct arka_query_entry {
     arka_query_entry *newer, *older; /* among the active ones */
