@@ -360,7 +360,7 @@ int64_t arka_engine_busy_ms(arka_engine *engine)
     if (c == NULL)
         return 0;
     arka_mutex_lock(&c->lock);
-    int64_t ms = c->idle ? 0 : (int64_t)arka_mono_since_ms(c->turn);
+    int64_t ms = c->idle || c->turn.ns == 0 ? 0 : (int64_t)arka_mono_since_ms(c->turn);
     arka_mutex_unlock(&c->lock);
     return ms;
 }

@@ -576,6 +576,16 @@ int arka_http_in_flight(const arka_http *http)
     return atomic_load_explicit(&http->in_flight, memory_order_relaxed);
 }
 
+int64_t arka_http_silent_ms(arka_http *http)
+{
+    int64_t longest = 0;
+    for (int i = 0; i < http->n_loops; i++) {
+        int64_t ms = arka_loop_ask(http->loops[i]);
+        longest = ms > longest ? ms : longest;
+    }
+    return longest;
+}
+
 bool arka_http_wait_idle(arka_http *http, arka_mono deadline)
 {
     bool waited = true;

@@ -48,6 +48,9 @@ void arka_http_charge_body(arka_http *http, int64_t n_bytes);
 int arka_http_n_connections(const arka_http *http);
 int arka_http_in_flight(const arka_http *http);
 
+/** Ask all HTTP threads for a sign of life; the longest that one owes it. See arka_loop_ask. */
+int64_t arka_http_silent_ms(arka_http *http);
+
 /** Wait until no request is in flight; false when the deadline came first. */
 bool arka_http_wait_idle(arka_http *http, arka_mono deadline);
 

@@ -27,6 +27,14 @@ int arka_server_opened_fd(const arka_server *server);
  * arka_server_stop.
  */
 ARKA_MUST_USE arka_status arka_server_opened(arka_server *server, arka_error *err);
+/** What is being done until the data is open, as a sentence; `progress` from 0 to 1. Any thread. */
+void arka_server_opening(arka_server *server, char *text, size_t n, double *progress);
+/**
+ * Does it get on with its work? False when, for `patience_ms` and more, an HTTP thread has not come
+ * to look at its connections or the committer sits at one group of writes; `text` says which. Each
+ * call asks the HTTP threads, and the next one sees their answers; so call it now and then.
+ */
+bool arka_server_is_alive(arka_server *server, int64_t patience_ms, char *text, size_t n);
 /** The port that it listens on. */
 int arka_server_port(const arka_server *server);
 /**
