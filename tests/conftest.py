@@ -163,13 +163,12 @@ class Arc:
         assert "runtime error" not in text and "Sanitizer" not in text, text
 
 
-@pytest.fixture
-def arc_start(tmp_path):
-    """Start servers with settings of their own: arc_start(env={…}, args=[…], data=…). All must stop with 0."""
+def starter(directory):
+    """What starts servers with settings of their own: start(env={…}, args=[…], data=…). All must stop with 0."""
     started = []
 
     def start(env=None, args=(), data=None, wait=True):
-        arc = Arc(data or tmp_path / f"data{len(started)}", env, args, wait)
+        arc = Arc(data or directory / f"data{len(started)}", env, args, wait)
         started.append(arc)
         return arc
 
@@ -177,6 +176,19 @@ def arc_start(tmp_path):
     for arc in reversed(started):
         if arc.process.returncode is None:
             arc.stop()
+
+
+@pytest.fixture
+def arc_start(tmp_path):
+    yield from starter(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def arc_start_module(tmp_path_factory):
+    """The same for all tests of a module."""
+    directory = tmp_path_factory.mktemp("arcs")
+    yield from starter(directory)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
