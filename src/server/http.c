@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -13,8 +14,10 @@
 #include "server/reply.h"
 #include "server/route_stats.h"
 #include "server/server_priv.h"
+#include "server/slow.h"
 #include "server/stream.h"
 #include "server/target.h"
+#include "server/tls.h"
 #include "server/write.h"
 
 enum {
@@ -24,12 +27,21 @@ enum {
     FIRST_BODY = 64 << 10,
     DRAIN = 64 << 20, /* read and dropped after a refusal, so that the client comes to read it */
     DRAIN_S = 5,      /* without a byte, then */
+    DRAIN_MS = 30000, /* and in all */
+    EVICT_MS = 1000,  /* who has been idle for less keeps its connection */
 };
+
+/* The connections of one loop; its thread's. */
+typedef struct crowd {
+    arka_http *http;
+    arka_loop *loop;
+    arka_slow_list idle, busy;
+} crowd;
 
 struct arka_http {
     arka_server *server;
-    arka_loop **loops;
-    int n_loops;
+    crowd *crowds;
+    int n_crowds;
     atomic_uint next_loop; /* connections go to them in turn */
     atomic_int n_connections;
     atomic_int in_flight;
@@ -50,9 +62,14 @@ typedef enum phase {
 typedef struct connection {
     arka_request request;
     arka_http *http;
-    arka_loop *loop; /* whose it is */
+    crowd *crowd;
+    arka_loop *loop; /* of the crowd */
+    int fd;
+    arka_tls_credentials *credentials; /* NULL: no TLS */
+    gnutls_session_t session;
     arka_resuming resuming;
-    phase phase;
+    arka_slow slow;
+    phase phase; /* by set_phase */
     arka_buf target; /* as sent */
     arka_buf body;
     int64_t body_len;   /* as declared, -1: chunked */
@@ -60,8 +77,21 @@ typedef struct connection {
     int64_t charged;    /* body.cap, as counted in http->body_bytes */
     bool discard;       /* the answer stands: what comes of the body is dropped */
     bool handled;       /* the handler has run */
-    arka_ticket ticket; /* the connection's: its end is noticed wherever it comes */
 } connection;
+
+static void set_phase(connection *c, phase to)
+{
+    static const arka_slow_stage STAGES[] = {
+        [IDLE] = ARKA_SLOW_IDLE,        [BODY] = ARKA_SLOW_BODY,  [DRAINING] = ARKA_SLOW_DRAIN,
+        [WITH_WORKER] = ARKA_SLOW_WORK, [SENT] = ARKA_SLOW_WRITE,
+    };
+    c->phase = to;
+    arka_slow_enter(&c->slow, STAGES[to], arka_loop_now(c->loop));
+    if (to == IDLE)
+        arka_slow_move(&c->crowd->idle, &c->slow);
+    else if (to == BODY)
+        arka_slow_move(&c->crowd->busy, &c->slow);
+}
 
 /* ---- the life of a request ---- */
 
@@ -108,7 +138,7 @@ static void finish_request(connection *c)
     arka_answer_reset(&r->answer);
     arka_arena_fini(&r->arena);
     keep_small_buffers(c);
-    c->phase = IDLE;
+    set_phase(c, IDLE);
     count_out(c->http);
 }
 
@@ -139,32 +169,98 @@ static void on_completed(void *context, struct MHD_Connection *connection_, void
         finish_request(c);
 }
 
+/* ---- connections that come, go, and last too long ---- */
+
+/* The library sees it as it sees any end; what was sent but not taken yet is dropped. */
+static void break_off(connection *c)
+{
+    struct linger at_once = {.l_onoff = 1};
+    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+/* Out of the idle ones, so that it is told once. */
+static void end_idle(connection *c)
+{
+    arka_slow_enter(&c->slow, ARKA_SLOW_WORK, arka_loop_now(c->loop));
+    arka_slow_move(&c->crowd->busy, &c->slow);
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+/* The connection's account is a part of it. */
+static connection *connection_of_slow(arka_slow *slow)
+{
+    return (connection *)((char *)slow - offsetof(connection, slow));
+}
+
+/* One too many: the one that was idle longest goes, or, when all are in use, the newest. */
+static void make_room(crowd *of, connection *newest)
+{
+    arka_counters *counters = &of->http->server->counters;
+    arka_slow *first = arka_slow_first(&of->idle);
+    bool idle = first != NULL && arka_loop_now(newest->loop).ns - first->since.ns >=
+                                     EVICT_MS * INT64_C(1000000);
+    arka_count(idle ? &counters->connections_evicted : &counters->connections_refused, 1);
+    end_idle(idle ? connection_of_slow(first) : newest);
+}
+
+static connection *new_connection(crowd *of, struct MHD_Connection *mhd)
+{
+    arka_http *http = of->http;
+    connection *c = arka_calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->http = http;
+    c->crowd = of;
+    c->loop = arka_loop_current();
+    c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    if (http->server->tls != NULL) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        c->session = (gnutls_session_t)info->tls_session;
+        c->credentials = arka_tls_enter(http->server->tls, c->session);
+    }
+    arka_slow_enter(&c->slow, ARKA_SLOW_IDLE, arka_loop_now(c->loop));
+    int n = atomic_load_explicit(&http->n_connections, memory_order_relaxed);
+    if (n > http->server->settings->max_connections)
+        make_room(of, c);
+    if (c->slow.stage == ARKA_SLOW_IDLE)
+        arka_slow_move(&of->idle, &c->slow);
+    arka_loop_watch(c->loop, c->fd, c);
+    return c;
+}
+
+static void free_connection(connection *c)
+{
+    arka_loop_forget(c->loop, c->fd);
+    arka_slow_remove(&c->slow);
+    arka_tls_leave(c->credentials);
+    atomic_fetch_sub_explicit(&c->http->body_bytes, c->charged, memory_order_relaxed);
+    arka_buf_fini(&c->target);
+    arka_buf_fini(&c->body);
+    arka_free(c);
+}
+
 static void on_connection(void *context, struct MHD_Connection *connection_, void **slot,
                           enum MHD_ConnectionNotificationCode what)
 {
-    arka_http *http = context;
+    crowd *of = context;
     connection *c = *slot;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection_, MHD_CONNECTION_INFO_CONNECTION_FD);
-        c = arka_calloc(1, sizeof *c);
-        if (c != NULL) {
-            c->http = http;
-            c->loop = arka_loop_current();
-            arka_running_enter_receiving(http->server->running, &c->ticket, info->connect_fd);
-        }
-        *slot = c;
+        *slot = new_connection(of, connection_);
         return;
     }
-    atomic_fetch_sub_explicit(&http->n_connections, 1, memory_order_relaxed);
-    if (c != NULL) {
-        arka_running_leave(http->server->running, &c->ticket);
-        atomic_fetch_sub_explicit(&http->body_bytes, c->charged, memory_order_relaxed);
-        arka_buf_fini(&c->target);
-        arka_buf_fini(&c->body);
-        arka_free(c);
-        *slot = NULL;
-    }
+    atomic_fetch_sub_explicit(&of->http->n_connections, 1, memory_order_relaxed);
+    if (c != NULL)
+        free_connection(c);
+    *slot = NULL;
+}
+
+/* Nothing more will come: the library does not see it when it came together with the last bytes. */
+static void on_ended(void *connection_)
+{
+    connection *c = connection_;
+    shutdown(c->fd, SHUT_RD); /* what was sent can still be read; epoll tells anew */
 }
 
 /* ---- beginning ---- */
@@ -223,12 +319,11 @@ static void start_request(connection *c, struct MHD_Connection *mhd, const char 
 {
     arka_request *r = &c->request;
     arka_server *server = c->http->server;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     *r = (arka_request){
         .server = server,
         .connection = mhd,
-        .fd = info->connect_fd,
+        .tls = c->session,
+        .fd = c->fd,
         .arrived = arka_mono_now(),
         .arrived_us = arka_wall_us(),
         .method = arka_method_parse(method),
@@ -236,7 +331,7 @@ static void start_request(connection *c, struct MHD_Connection *mhd, const char 
         .answer = {.body = ARKA_BUF_INIT},
         .arena = ARKA_ARENA_INIT,
     };
-    c->phase = BODY;
+    set_phase(c, BODY);
     c->received = 0;
     c->discard = c->handled = false;
     c->body_len = 0;
@@ -257,20 +352,26 @@ static void start_request(connection *c, struct MHD_Connection *mhd, const char 
  * still sends would take the answer with it. So the answer goes out beside the library, and what
  * comes then is read and dropped for a while; what the library has to say of it is sent no more.
  */
-static enum MHD_Result refuse_body(connection *c)
+static enum MHD_Result drain_body(connection *c)
 {
     arka_request *r = &c->request;
     r->answer.close = true;
-    if (arka_request_header_has(r, "Expect", "100-continue") && c->received == 0) {
-        c->phase = SENT; /* the client waits for a word before it sends */
-        return arka_reply_send(r);
-    }
     arka_reply_send_now(r);
     shutdown(r->fd, SHUT_WR);
-    c->phase = DRAINING;
+    set_phase(c, DRAINING);
     ARKA_IGNORE(MHD_set_connection_option(r->connection, MHD_CONNECTION_OPTION_TIMEOUT,
                                           (unsigned)DRAIN_S) == MHD_NO);
     return MHD_YES;
+}
+
+static enum MHD_Result refuse_body(connection *c)
+{
+    arka_request *r = &c->request;
+    if (!arka_request_header_has(r, "Expect", "100-continue") || c->received > 0)
+        return drain_body(c);
+    r->answer.close = true;
+    set_phase(c, SENT); /* the client waits for a word before it sends */
+    return arka_reply_send(r);
 }
 
 static enum MHD_Result refuse_size(connection *c)
@@ -354,7 +455,7 @@ void arka_http_detach(arka_request *r)
     connection *c = connection_of(r);
     if (c->phase == WITH_WORKER)
         return; /* suspended already */
-    c->phase = WITH_WORKER;
+    set_phase(c, WITH_WORKER);
     /* before anybody else has it: a resume that comes first would be lost */
     MHD_suspend_connection(r->connection);
 }
@@ -419,7 +520,7 @@ void arka_http_give_back(arka_request *r)
 
 static enum MHD_Result send_answer(connection *c)
 {
-    c->phase = SENT;
+    set_phase(c, SENT);
     return arka_reply_send(&c->request);
 }
 
@@ -430,7 +531,7 @@ static enum MHD_Result hand_over(connection *c)
     arka_error err = {0};
     arka_workers *to = r->route->run == ARKA_RUN_QUERY ? server->queries : server->workers;
     c->handled = true;
-    c->phase = WITH_WORKER;
+    set_phase(c, WITH_WORKER);
     /* before the worker has it: a resume that comes first would be lost */
     MHD_suspend_connection(r->connection);
     if (arka_workers_submit(to, run_on_worker, r, &err) != ARKA_OK) {
@@ -481,7 +582,83 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *mhd, con
     }
 }
 
+/* ---- clients that are slow ---- */
+
+/* Their answer if they have none, and then whatever comes is dropped. */
+static void give_up_body(connection *c)
+{
+    const arka_settings *s = c->http->server->settings;
+    drop_body(c);
+    if (!c->discard)
+        arka_answer_error(&c->request, 408, "timeout",
+                          "the request body came too slowly: after %lld s, %lld bytes a second are "
+                          "expected",
+                          (long long)s->body_timeout, (long long)s->min_rate);
+    c->discard = true;
+    ARKA_IGNORE(drain_body(c) == MHD_NO);
+}
+
+static void give_up_head(connection *c)
+{
+    if (c->session == NULL) /* else it may not have come as far as to be spoken to */
+        arka_reply_send_late(c->fd, c->http->server->settings->header_timeout);
+    end_idle(c);
+}
+
+static void look_at_one(connection *c, const arka_slow_limits *limits, arka_mono now)
+{
+    arka_slow_facts facts = {0};
+    arka_slow_stage stage = c->slow.stage;
+    if (stage == ARKA_SLOW_WORK || !arka_slow_is_due(&c->slow, now))
+        return;
+    if (stage != ARKA_SLOW_DRAIN && !arka_slow_read(c->fd, &facts))
+        return;
+    arka_slow_verdict verdict = arka_slow_look(&c->slow, &facts, limits, now);
+    if (verdict == ARKA_SLOW_FINE)
+        return;
+    if (verdict != ARKA_SLOW_TOO_IDLE)
+        arka_count(&c->http->server->counters.connections_slow, 1);
+    if (verdict == ARKA_SLOW_TOO_IDLE)
+        end_idle(c);
+    else if (verdict == ARKA_SLOW_HEAD)
+        give_up_head(c);
+    else if (stage == ARKA_SLOW_BODY)
+        give_up_body(c);
+    else
+        break_off(c);
+}
+
+static void look_at_all(arka_slow_list *list, const arka_slow_limits *limits, arka_mono now)
+{
+    for (arka_slow *at = arka_slow_first(list), *next; at != NULL; at = next) {
+        next = arka_slow_next(list, at); /* it may leave the list */
+        look_at_one(connection_of_slow(at), limits, now);
+    }
+}
+
+static void on_look(void *context, arka_loop *loop)
+{
+    crowd *of = context;
+    const arka_settings *s = of->http->server->settings;
+    const arka_slow_limits limits = {
+        .idle_ms = s->idle_timeout * 1000,
+        .head_ms = s->header_timeout * 1000,
+        .body_ms = s->body_timeout * 1000,
+        .write_ms = s->write_timeout * 1000,
+        .drain_ms = DRAIN_MS,
+        .min_rate = s->min_rate,
+    };
+    look_at_all(&of->busy, &limits, arka_loop_now(loop));
+    look_at_all(&of->idle, &limits, arka_loop_now(loop));
+}
+
 /* ---- the daemon ---- */
+
+/* For a moment, until those that are too many have gone. */
+static int64_t most_at_all(const arka_settings *s)
+{
+    return 2 * s->max_connections;
+}
 
 /* Targets are decoded by us, with their length known: the library's decoder would end at a NUL. */
 static size_t leave_escapes(void *context, struct MHD_Connection *mhd, char *text)
@@ -491,31 +668,46 @@ static size_t leave_escapes(void *context, struct MHD_Connection *mhd, char *tex
 
 static void on_lost(void *context)
 {
-    arka_http *http = context;
-    atomic_fetch_sub_explicit(&http->n_connections, 1, memory_order_relaxed);
+    crowd *of = context;
+    atomic_fetch_sub_explicit(&of->http->n_connections, 1, memory_order_relaxed);
 }
 
-static arka_status start_loops(arka_http *http, arka_error *err)
+static arka_status start_crowd(arka_http *http, crowd *of, arka_error *err)
+{
+    const arka_settings *s = http->server->settings;
+    const arka_tls *tls = http->server->tls;
+    const arka_loop_calls calls = {of, on_request, on_lost, on_look, on_ended};
+    enum { N_TLS = 2 };
+    struct MHD_OptionItem options[] = {
+        /* none of them may come to it, see take_connection */
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)most_at_all(s) + 1, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->idle_timeout, NULL},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, of},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, of},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, of},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escapes, NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, tls ? arka_tls_priorities(tls) : NULL},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, arka_tls_no_certificate()},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    if (tls == NULL)
+        options[sizeof options / sizeof *options - 1 - N_TLS].option = MHD_OPTION_END;
+    of->http = http;
+    arka_slow_list_init(&of->idle);
+    arka_slow_list_init(&of->busy);
+    return arka_loop_new(&calls, options, tls != NULL, &of->loop, err);
+}
+
+static arka_status start_crowds(arka_http *http, arka_error *err)
 {
     const arka_settings *s = http->server->settings;
     int n = s->workers > 0 ? (int)s->workers : arka_n_processors();
-    struct MHD_OptionItem options[] = {
-        /* none of them may come to it, see take_connection */
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->max_connections + 1, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->idle_timeout, NULL},
-        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, http},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
-        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escapes, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    http->loops = arka_calloc((size_t)n, sizeof *http->loops);
-    if (http->loops == NULL)
-        return arka_fail_nomem(err, "the HTTP threads", (size_t)n * sizeof *http->loops);
-    for (; http->n_loops < n; http->n_loops++)
-        ARKA_TRY(
-            arka_loop_new(on_request, on_lost, http, options, &http->loops[http->n_loops], err));
+    http->crowds = arka_calloc((size_t)n, sizeof *http->crowds);
+    if (http->crowds == NULL)
+        return arka_fail_nomem(err, "the HTTP threads", (size_t)n * sizeof *http->crowds);
+    for (; http->n_crowds < n; http->n_crowds++)
+        ARKA_TRY(start_crowd(http, &http->crowds[http->n_crowds], err));
     return ARKA_OK;
 }
 
@@ -530,7 +722,7 @@ arka_status arka_http_new(arka_server *server, arka_http **out, arka_error *err)
     http->max_body_bytes = s->max_body_memory_mb << 20;
     arka_mutex_init(&http->lock, ARKA_LOCK_LEAF);
     arka_cond_init(&http->idle);
-    arka_status status = start_loops(http, err);
+    arka_status status = start_crowds(http, err);
     if (status == ARKA_OK)
         *out = http;
     else
@@ -542,9 +734,9 @@ void arka_http_free(arka_http *http)
 {
     if (http == NULL)
         return;
-    for (int i = 0; i < http->n_loops; i++)
-        arka_loop_free(http->loops[i]);
-    arka_free(http->loops);
+    for (int i = 0; i < http->n_crowds; i++)
+        arka_loop_free(http->crowds[i].loop);
+    arka_free(http->crowds);
     arka_cond_fini(&http->idle);
     arka_mutex_fini(&http->lock);
     arka_free(http);
@@ -555,12 +747,12 @@ void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *p
 {
     /*
      * Not by the library's own limit: a thread of 0.9.75 that meets it keeps one of its locks and
-     * serves nobody any more.
+     * serves nobody any more. Up to twice ours they come in, so that an idle one can go for them.
      */
     int n = atomic_fetch_add_explicit(&http->n_connections, 1, memory_order_relaxed);
     unsigned turn = atomic_fetch_add_explicit(&http->next_loop, 1, memory_order_relaxed);
-    if (n < http->server->settings->max_connections &&
-        arka_loop_add(http->loops[turn % (unsigned)http->n_loops], fd, peer, peer_len))
+    if (n < most_at_all(http->server->settings) &&
+        arka_loop_add(http->crowds[turn % (unsigned)http->n_crowds].loop, fd, peer, peer_len))
         return;
     close(fd);
     atomic_fetch_sub_explicit(&http->n_connections, 1, memory_order_relaxed);
@@ -579,8 +771,8 @@ int arka_http_in_flight(const arka_http *http)
 int64_t arka_http_silent_ms(arka_http *http)
 {
     int64_t longest = 0;
-    for (int i = 0; i < http->n_loops; i++) {
-        int64_t ms = arka_loop_ask(http->loops[i]);
+    for (int i = 0; i < http->n_crowds; i++) {
+        int64_t ms = arka_loop_ask(http->crowds[i].loop);
         longest = ms > longest ? ms : longest;
     }
     return longest;

@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "os/thread.h"
+
+enum { LOOK_EVERY_MS = 1000, N_ENDS = 64 };
 
 /* A connection on its way in. */
 typedef struct arrival {
@@ -18,11 +21,12 @@ typedef struct arrival {
 } arrival;
 
 struct arka_loop {
-    void (*lost)(void *context);
-    void *context;
+    arka_loop_calls calls;
     struct MHD_Daemon *daemon;
     int epoll_fd; /* the library's */
     int event_fd; /* ours: something is in one of the lists, or the end has come; -1: none */
+    int ends_fd;  /* an epoll of ours: connections on which no more will come; -1: none */
+    arka_mono now, looked;
     bool runs;
     arka_thread thread;
     arka_mutex lock; /* LEAF: below */
@@ -110,7 +114,7 @@ static bool work_off_lists(arka_loop *l)
         /* refusing, it closes the socket itself */
         if (MHD_add_connection(l->daemon, a->fd, (const struct sockaddr *)&a->peer, a->peer_len) ==
             MHD_NO)
-            l->lost(l->context);
+            l->calls.lost(l->calls.context);
         arka_free(a);
     }
     while ((r = resuming) != NULL) {
@@ -120,16 +124,52 @@ static bool work_off_lists(arka_loop *l)
     return go_on;
 }
 
-static void wait_for_events(const arka_loop *l)
+/* Did some end? */
+static bool wait_for_events(arka_loop *l)
 {
     MHD_UNSIGNED_LONG_LONG ms;
-    int timeout = -1;
-    if (MHD_get_timeout(l->daemon, &ms) == MHD_YES)
-        timeout = ms > 60000 ? 60000 : (int)ms;
+    int timeout = LOOK_EVERY_MS;
+    if (MHD_get_timeout(l->daemon, &ms) == MHD_YES && ms < LOOK_EVERY_MS)
+        timeout = (int)ms;
     struct pollfd fds[] = {{.fd = l->epoll_fd, .events = POLLIN},
-                           {.fd = l->event_fd, .events = POLLIN}};
+                           {.fd = l->event_fd, .events = POLLIN},
+                           {.fd = l->ends_fd, .events = POLLIN}};
     ARKA_IGNORE(poll(fds, sizeof fds / sizeof *fds, timeout) <
                 0); /* then it is looked all the same */
+    return fds[2].revents != 0;
+}
+
+static void tell_ends(arka_loop *l)
+{
+    struct epoll_event events[N_ENDS];
+    int n = epoll_wait(l->ends_fd, events, N_ENDS, 0);
+    for (int i = 0; i < n; i++)
+        l->calls.ended(events[i].data.ptr);
+}
+
+static void look_each_second(arka_loop *l)
+{
+    if (l->now.ns - l->looked.ns < LOOK_EVERY_MS * INT64_C(1000000))
+        return;
+    l->looked = l->now;
+    l->calls.look(l->calls.context, l);
+}
+
+void arka_loop_watch(arka_loop *loop, int fd, void *connection)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = connection};
+    ARKA_IGNORE(epoll_ctl(loop->ends_fd, EPOLL_CTL_ADD, fd, &event) != 0); /* no memory: unseen */
+}
+
+void arka_loop_forget(arka_loop *loop, int fd)
+{
+    struct epoll_event event = {0};
+    ARKA_IGNORE(epoll_ctl(loop->ends_fd, EPOLL_CTL_DEL, fd, &event) != 0);
+}
+
+arka_mono arka_loop_now(const arka_loop *loop)
+{
+    return loop->now;
 }
 
 static _Thread_local arka_loop *current;
@@ -142,25 +182,34 @@ arka_loop *arka_loop_current(void)
 static void run(void *context)
 {
     arka_loop *l = context;
+    bool ends = false;
     current = l;
+    l->now = l->looked = arka_mono_now();
     while (work_off_lists(l)) {
         MHD_run(l->daemon);
-        wait_for_events(l);
+        if (ends)
+            tell_ends(l);
+        look_each_second(l);
+        ends = wait_for_events(l);
+        l->now = arka_mono_now();
     }
     MHD_run(l->daemon); /* what was resumed last */
 }
 
 /* ---- life ---- */
 
-static arka_status start(arka_loop *l, MHD_AccessHandlerCallback handle,
-                         struct MHD_OptionItem *options, arka_error *err)
+static arka_status start(arka_loop *l, struct MHD_OptionItem *options, bool tls, arka_error *err)
 {
+    unsigned flags =
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET;
     l->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (l->event_fd < 0)
         return arka_fail_sys(err, ARKA_IO, errno, "making an HTTP thread's event");
-    l->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET, 0, NULL,
-        NULL, handle, l->context, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    l->ends_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (l->ends_fd < 0)
+        return arka_fail_sys(err, ARKA_IO, errno, "making an HTTP thread's list of ends");
+    l->daemon = MHD_start_daemon(tls ? flags | MHD_USE_TLS : flags, 0, NULL, NULL, l->calls.handle,
+                                 l->calls.context, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         l->daemon ? MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (info == NULL || info->epoll_fd < 0)
@@ -171,18 +220,16 @@ static arka_status start(arka_loop *l, MHD_AccessHandlerCallback handle,
     return ARKA_OK;
 }
 
-arka_status arka_loop_new(MHD_AccessHandlerCallback handle, void (*lost)(void *context),
-                          void *context, struct MHD_OptionItem *options, arka_loop **out,
-                          arka_error *err)
+arka_status arka_loop_new(const arka_loop_calls *calls, struct MHD_OptionItem *options, bool tls,
+                          arka_loop **out, arka_error *err)
 {
     arka_loop *l = arka_calloc(1, sizeof *l);
     if (l == NULL)
         return arka_fail_nomem(err, "an HTTP thread", sizeof *l);
-    l->lost = lost;
-    l->context = context;
-    l->event_fd = -1;
+    l->calls = *calls;
+    l->event_fd = l->ends_fd = -1;
     arka_mutex_init(&l->lock, ARKA_LOCK_LEAF);
-    arka_status status = start(l, handle, options, err);
+    arka_status status = start(l, options, tls, err);
     if (status == ARKA_OK)
         *out = l;
     else
@@ -205,6 +252,8 @@ void arka_loop_free(arka_loop *l)
         MHD_stop_daemon(l->daemon);
     if (l->event_fd >= 0)
         close(l->event_fd);
+    if (l->ends_fd >= 0)
+        close(l->ends_fd);
     arka_mutex_fini(&l->lock);
     arka_free(l);
 }

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "base/status.h"
+#include "os/clock.h"
 
 typedef struct arka_loop arka_loop;
 
@@ -26,18 +27,33 @@ typedef struct arka_resuming {
     struct MHD_Connection *connection;
 } arka_resuming;
 
-/**
- * `options`: of MHD_start_daemon, ending with MHD_OPTION_END. `lost`, with the same context: a
- * connection that was added could not be served, and is closed.
- */
-ARKA_MUST_USE arka_status arka_loop_new(MHD_AccessHandlerCallback handle,
-                                        void (*lost)(void *context), void *context,
-                                        struct MHD_OptionItem *options, arka_loop **out,
+/** What a loop calls, on its thread. */
+typedef struct arka_loop_calls {
+    void *context; /* of handle, lost and look */
+    MHD_AccessHandlerCallback handle;
+    /** A connection that was added could not be served, and is closed. */
+    void (*lost)(void *context);
+    /** About once a second, and no call of the library's is on the way. */
+    void (*look)(void *context, arka_loop *loop);
+    /** The client of a connection that is watched sends no more. Once, after the library has seen
+     * it, or could have. */
+    void (*ended)(void *connection);
+} arka_loop_calls;
+
+/** `options`: of MHD_start_daemon, ending with MHD_OPTION_END; `tls`: they are those of HTTPS. */
+ARKA_MUST_USE arka_status arka_loop_new(const arka_loop_calls *calls,
+                                        struct MHD_OptionItem *options, bool tls, arka_loop **out,
                                         arka_error *err);
 /** Whose thread this is; NULL: no loop's. */
 arka_loop *arka_loop_current(void);
 /** Resume what waits for it, end the thread, close what is open. NULL is fine. */
 void arka_loop_free(arka_loop *loop);
+
+/** Tell `connection` (see ended) when no more will come on `fd`. On the loop's thread, as forget. */
+void arka_loop_watch(arka_loop *loop, int fd, void *connection);
+void arka_loop_forget(arka_loop *loop, int fd);
+/** When this round of the loop began, a look at the clock saved. On the loop's thread. */
+arka_mono arka_loop_now(const arka_loop *loop);
 
 /** A connection that was accepted. False: it was not taken, the caller closes it. Any thread. */
 bool arka_loop_add(arka_loop *loop, int fd, const struct sockaddr *peer, socklen_t peer_len);

@@ -1,9 +1,12 @@
 #include "server/reply.h"
 
+#include <stdio.h>
 #include <sys/socket.h>
 
+#include "observe/text.h"
 #include "server/server_priv.h"
 #include "server/stream.h"
+#include "server/tls.h"
 
 /* Where a header goes: the library's response, or the text of an answer that is sent beside it. */
 typedef struct target {
@@ -78,6 +81,8 @@ static void put_headers(arka_request *r, const target *to)
         put(to, "Content-Type", a->content_type);
         put_browser_rules(to);
     }
+    if (r->tls != NULL)
+        put(to, "Strict-Transport-Security", "max-age=31536000");
     if (r->route != NULL && r->route->shape >= ARKA_SHAPE_INFLUX) {
         put(to, "X-Influxdb-Version", "1.8.10");
         put(to, "X-Influxdb-Build", "OSS");
@@ -136,7 +141,27 @@ void arka_reply_send_now(arka_request *r)
     arka_buf_printf(&text, "Content-Length: %zu\r\n\r\n", r->answer.body.len);
     arka_buf_append(&text, r->answer.body.data, r->answer.body.len);
     /* nothing was sent on this connection since the request began: a few hundred bytes fit */
-    if (!text.failed)
+    if (!text.failed && r->tls != NULL)
+        arka_tls_send_last(r->tls, (arka_slice){text.data, text.len});
+    else if (!text.failed)
         ARKA_IGNORE(send(r->fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0);
     arka_buf_fini(&text);
+}
+
+void arka_reply_send_late(int fd, int64_t limit_s)
+{
+    char id[ARKA_UUID_SIZE], text[800], body[400], why[120];
+    snprintf(why, sizeof why, "the head of the request did not come within %lld s",
+             (long long)limit_s);
+    int n = snprintf(body, sizeof body,
+                     "{\"success\":false,\"error\":\"%s\",\"message\":\"%s\","
+                     "\"detail\":\"%s\",\"code\":\"timeout\"}",
+                     why, why, why);
+    arka_text_uuid(id);
+    n = snprintf(text, sizeof text,
+                 "HTTP/1.1 408 Request Timeout\r\nX-Request-ID: %s\r\n"
+                 "Content-Type: application/json\r\nConnection: close\r\n"
+                 "Content-Length: %d\r\n\r\n%s",
+                 id, n, body);
+    ARKA_IGNORE(send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0);
 }

@@ -10,5 +10,7 @@
 enum MHD_Result arka_reply_send(arka_request *r);
 /** Write it to the socket at once, in the middle of a body; the connection must end after it. */
 void arka_reply_send_now(arka_request *r);
+/** Write to a plain socket that the head of its request did not come within that time. */
+void arka_reply_send_late(int fd, int64_t limit_s);
 
 #endif

@@ -17,7 +17,8 @@ enum { ARKA_REQUEST_ID = 128 };
 struct arka_request {
     arka_server *server;
     struct MHD_Connection *connection;
-    int fd; /* of the connection */
+    struct gnutls_session_int *tls; /* of the connection; NULL: none */
+    int fd;                         /* of the connection */
     arka_mono arrived;
     int64_t arrived_us; /* wall clock */
     arka_method method;

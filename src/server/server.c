@@ -16,6 +16,8 @@ static arka_status start(arka_server *server, arka_error *err)
     ARKA_TRY(arka_workers_new("requests", n < 2 ? 2 : n, WAITING_WRITES, &server->workers, err));
     ARKA_TRY(arka_workers_new("queries", (int)s->query_slots, (int)s->query_queue, &server->queries,
                               err));
+    if (s->tls_enabled)
+        ARKA_TRY(arka_tls_new(s, server->log, &server->tls, err));
     ARKA_TRY(arka_http_new(server, &server->http, err));
     ARKA_TRY(arka_listener_new(server->http, s->host, (int)s->port, &server->listener, err));
     return arka_opening_start(server, err);
@@ -36,6 +38,7 @@ static arka_status stop(arka_server *server, arka_error *err)
     if (server->engine != NULL)
         status = arka_engine_finish(server->engine, err);
     arka_http_free(server->http);
+    arka_tls_free(server->tls);
     arka_workers_free(server->queries);
     arka_workers_free(server->workers);
     arka_running_free(server->running);
@@ -49,6 +52,7 @@ static arka_status stop(arka_server *server, arka_error *err)
     arka_route_stats_free(server->route_stats);
     arka_rejects_fini(&server->rejects);
     arka_opening_fini(server);
+    arka_settings_versions_free(server->versions);
     arka_free(server);
     return status;
 }
@@ -59,7 +63,7 @@ arka_status arka_server_start(const arka_settings *settings, const arka_log *log
     arka_server *server = arka_calloc(1, sizeof *server);
     if (server == NULL)
         return arka_fail_nomem(err, "the server", sizeof *server);
-    server->settings = settings;
+    atomic_init(&server->settings, settings);
     server->log = log;
     server->started = arka_mono_now();
     server->opening.ended_fd = -1;

@@ -12,8 +12,10 @@
 #include "server/memory_keeper.h"
 #include "server/opening.h"
 #include "server/rejects.h"
+#include "server/reload.h"
 #include "server/running.h"
 #include "server/server.h"
+#include "server/tls.h"
 #include "server/workers.h"
 #include "sql/sql.h"
 
@@ -24,7 +26,10 @@ typedef struct arka_counters {
 } arka_counters;
 
 struct arka_server {
-    const arka_settings *settings;
+    /* Of a running server: arka_server_settings. Plain reads of it are in order too. */
+    const arka_settings *_Atomic settings;
+    arka_settings_version *versions; /* what reloads made, the newest first */
+    int n_versions;
     const arka_log *log;
     arka_mono started;
     arka_opening opening;
@@ -36,6 +41,7 @@ struct arka_server {
     atomic_int awaiting_rows; /* query workers that wait for a min-lsn */
     arka_running *running;
     arka_route_table *routes;
+    arka_tls *tls; /* NULL: plain HTTP */
     arka_http *http;
     arka_listener *listener;
     arka_rejects rejects;
