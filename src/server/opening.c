@@ -7,6 +7,7 @@
 
 #include "server/recoveries.h"
 #include "server/server_priv.h"
+#include "server/system_tables.h"
 
 enum { TELL_EVERY_MS = 1000 };
 
@@ -177,6 +178,9 @@ static arka_status open_sql(arka_server *server, arka_error *err)
         .max_sessions = (int)s->query_slots,
         .max_age_ms = s->query_max_age * 1000,
         .max_pin_ms = s->query_max_pin * 1000,
+        .system_tables = arka_system_tables,
+        .n_system_tables = arka_n_system_tables,
+        .system_context = server,
     };
     return arka_sql_open(&o, &server->sql, err);
 }

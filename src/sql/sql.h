@@ -27,8 +27,10 @@ typedef struct arka_sql_options {
     int max_sessions;          /* queries at once; 0 = 16 */
     int64_t max_age_ms;        /* a query that keeps snapshots for longer is stopped; 0 = never */
     int64_t max_pin_ms; /* … that keeps hot rows for longer, while memory is short; 0 = never */
+    int64_t one_memory_bytes; /* that one query may have: for the sentence of arka_query_over */
     const struct arka_system_table *system_tables; /* of database _arc; as long as the service */
     size_t n_system_tables;
+    void *system_context; /* theirs */
 } arka_sql_options;
 
 ARKA_MUST_USE arka_status arka_sql_open(const arka_sql_options *options, arka_sql **out,
@@ -40,6 +42,7 @@ ARKA_CLEANUP(arka_sql, arka_sql_close)
 /** Memory of the service, bytes. */
 typedef struct arka_sql_usage {
     int64_t used;                       /* by DuckDB, of its limit */
+    int64_t working;                    /* of it: what queries work with, not what is cached */
     int64_t spilled;                    /* in its temporary directory */
     int64_t statements, max_statements; /* inspected statements that are remembered */
 } arka_sql_usage;
@@ -124,6 +127,8 @@ ARKA_MUST_USE arka_status arka_query_next(arka_query *query, arka_buf *out, bool
                                           arka_error *err);
 /** Make a running query fail with ARKA_CANCELLED soon. Any thread; harmless afterwards. */
 void arka_query_cancel(arka_query *query);
+/** Make it fail with ARKA_LIMIT soon: it has more than one_memory_bytes. Otherwise as cancel. */
+void arka_query_over(arka_query *query);
 /** ARKA_OK, or why it must end, as next would say. Any thread while it is alive. */
 ARKA_MUST_USE arka_status arka_query_check(arka_query *query, arka_error *err);
 /**
@@ -131,6 +136,32 @@ ARKA_MUST_USE arka_status arka_query_check(arka_query *query, arka_error *err);
  * tables: what it would have seen.
  */
 uint64_t arka_query_snapshot_lsn(const arka_query *query);
+/**
+ * What the answer was made from, in a number: the statement's tables, as they were before the query
+ * pinned them, and the catalog. The same statement with the same digest has the same answer. False:
+ * there is none, because the answer may be another one each time (now(), random(), SHOW, system
+ * tables).
+ */
+bool arka_query_digest(const arka_query *query, uint64_t out[2]);
+/**
+ * The same before it is started, as of now: every row that was acknowledged before the call is in
+ * it. False also when the statement has not been seen lately: it is not parsed for this. Waits for
+ * nothing.
+ */
+bool arka_sql_answer_digest(arka_sql *sql, const arka_query_options *options, uint64_t out[2]);
+/** Where in the answer's bytes, when it is whole, what stands behind the last row begins. */
+size_t arka_query_end_at(const arka_query *query);
+
+/** What a query spent its time on, so far. */
+typedef struct arka_query_profile {
+    double inspect_ms; /* parsing, what it may do, finding and pinning tables */
+    double plan_ms;    /* DuckDB's planning, until the first chunk was asked for */
+    double execute_ms; /* all that followed */
+    int64_t n_tables, n_files, n_hot_rows; /* pinned: what could be read … */
+    int64_t n_files_read;                  /* … of it files within the time that is asked for */
+} arka_query_profile;
+void arka_query_get_profile(const arka_query *query, arka_query_profile *out);
+
 /** Rows encoded so far, and milliseconds since start. */
 int64_t arka_query_n_rows(const arka_query *query);
 double arka_query_ms(const arka_query *query);

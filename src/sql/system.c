@@ -239,7 +239,8 @@ static void init_system(duckdb_init_info info)
     }
     duckdb_init_set_init_data(info, r, free_rows);
     duckdb_init_set_max_threads(info, 1);
-    arka_status status = b->table->put_rows(b->table->context, &b->session->visibility, r, &err);
+    arka_status status = b->table->put_rows(b->session->sql->options.system_context,
+                                            &b->session->visibility, r, &err);
     if (status != ARKA_OK)
         duckdb_init_set_error(info, status == ARKA_NOMEM ? ARKA_SQL_NOMEM : err.msg);
 }

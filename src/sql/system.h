@@ -25,11 +25,10 @@ typedef struct arka_system_table {
     int n_columns;
     /**
      * Puts every row that `visibility` allows to see. Runs on the query's thread when the query
-     * begins to run; may take locks, must not run queries. The context is the table's.
+     * begins to run; may take locks, must not run queries. The context is that of the options.
      */
     arka_status (*put_rows)(void *context, const arka_visibility *visibility,
                             arka_system_rows *rows, arka_error *err);
-    void *context;
     /**
      * Without put_rows: a real table of _arc, with rows about other tables, which these two columns
      * name. A query sees only those about tables that it sees; of the others neither a value nor a

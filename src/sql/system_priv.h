@@ -29,7 +29,7 @@ ARKA_MUST_USE arka_status arka_system_make_views(arka_instance *instance, arka_e
 /** For the tables of sql/ itself: whose rows these are. */
 arka_sql *arka_system_rows_sql(const arka_system_rows *rows);
 
-/** information.c: tables, columns, schemata, without a context. */
+/** information.c: tables, columns, schemata. */
 extern const arka_system_table arka_information_tables[];
 extern const size_t arka_n_information_tables;
 
