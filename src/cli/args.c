@@ -2,43 +2,12 @@
 
 #include <string.h>
 
-enum { LONGEST = 32 };
-
-/* Letters to insert, drop or change; words longer than LONGEST are never near. */
-static int distance(const char *a, const char *b)
-{
-    size_t na = strlen(a), nb = strlen(b);
-    int row[LONGEST + 1];
-    if (na > LONGEST || nb > LONGEST)
-        return LONGEST;
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = (int)j;
-    for (size_t i = 1; i <= na; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= nb; j++) {
-            int change = diagonal + (a[i - 1] != b[j - 1]);
-            int drop = row[j] + 1, insert = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = change < drop ? change : drop;
-            row[j] = row[j] < insert ? row[j] : insert;
-        }
-    }
-    return row[nb];
-}
+#include "base/nearest.h"
 
 const char *arka_args_nearest(const char *word, const char *const *words, int n)
 {
-    const char *best = NULL;
-    int least = 3; /* two slips */
-    for (int i = 0; i < n; i++) {
-        int d = distance(word, words[i]);
-        if (d < least) {
-            least = d;
-            best = words[i];
-        }
-    }
-    return best;
+    enum { SLIPS = 2 };
+    return arka_nearest(word, words, n, SLIPS);
 }
 
 static arka_status unknown(const char *name, const arka_option *options, int n, arka_error *err)

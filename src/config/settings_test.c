@@ -100,14 +100,14 @@ TEST(a_file_is_refused_with_its_name_and_line)
     static const struct {
         const char *text, *says;
     } CASES[] = {
-        {"[server]\nprot = 1\n", "arc.toml line 2: there is no setting 'server.prot'"},
-        {"[server]\n\nport = \"8000\"\n", "line 3: server.port must be an integer, found a string"},
+        {"[server]\nprot = 1\n", "arc.toml:2:1: there is no setting 'server.prot', did you mean server.port?"},
+        {"[server]\n\nport = \"8000\"\n", "arc.toml:3:1: server.port must be an integer, found a string"},
         {"[server]\nport = 70000\n",
-         "line 2: server.port = 70000 is out of range: it must be from 0 to 65535"},
-        {"[auth]\nenabled = 1\n", "line 2: auth.enabled must be a boolean, found an integer"},
+         "toml:2:1: server.port = 70000 is out of range: it must be from 0 to 65535"},
+        {"[auth]\nenabled = 1\n", "toml:2:1: auth.enabled must be a boolean, found an integer"},
         {"[duckdb]\nmemory_limit = \"lots\"\n",
-         "line 2: duckdb.memory_limit = 'lots' is not a size"},
-        {"[server\n", "line 1: the table's name is not closed"},
+         "toml:2:1: duckdb.memory_limit = 'lots' is not a size"},
+        {"[server\n", "toml:1:8: found the end of the line, expected ']' after the table's name"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         arka_settings s;

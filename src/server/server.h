@@ -7,8 +7,8 @@
 #ifndef ARKA_SERVER_SERVER_H
 #define ARKA_SERVER_SERVER_H
 
+#include "config/layers.h"
 #include "observe/log.h"
-#include "config/settings.h"
 
 typedef struct arka_server arka_server;
 
@@ -35,6 +35,18 @@ void arka_server_opening(arka_server *server, char *text, size_t n, double *prog
  * call asks the HTTP threads, and the next one sees their answers; so call it now and then.
  */
 bool arka_server_is_alive(arka_server *server, int64_t patience_ms, char *text, size_t n);
+/**
+ * The settings in force: a version that never changes and stays until the server is gone. A reload
+ * makes a new one; who wants to see it asks again. Any thread.
+ */
+const arka_settings *arka_server_settings(const arka_server *server);
+/**
+ * Read the layers again and take over what is live (settings.def); tells in the log of each change,
+ * and of what needs a restart. After a failure, which the log has, everything is as it was. The
+ * thread that started the server; others may read settings meanwhile.
+ */
+ARKA_MUST_USE arka_status arka_server_reload(arka_server *server, const arka_setting_layers *layers,
+                                             arka_error *err);
 /** The port that it listens on. */
 int arka_server_port(const arka_server *server);
 /**
