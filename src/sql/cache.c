@@ -70,7 +70,7 @@ void arka_cache_free(arka_cache *c)
     arka_free(c);
 }
 
-static arka_inspection *find(arka_cache *c, arka_slice text)
+arka_inspection *arka_cache_find(arka_cache *c, arka_slice text)
 {
     arka_mutex_lock(&c->lock);
     entry *e = arka_map_get(&c->by_text, text);
@@ -111,7 +111,7 @@ static void keep(arka_cache *c, arka_inspection *i)
 arka_status arka_cache_inspect(arka_cache *c, const arka_parser *parser, arka_slice text,
                                arka_inspection **out, arka_error *err)
 {
-    arka_inspection *i = find(c, text);
+    arka_inspection *i = arka_cache_find(c, text);
     if (i == NULL) {
         ARKA_TRY(arka_inspect(parser, text, &i, err));
         keep(c, i);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "sql/encode.h"
 #include "sql/lexer.h"
 #include "sql/run.h"
@@ -22,7 +23,10 @@ struct arka_query {
     duckdb_logical_type *types;
     bool begun, done;
     int64_t n_rows;
-    arka_mono started;
+    size_t n_bytes, end_at; /* of the answer so far; where its end begins */
+    bool has_digest;
+    uint64_t digest[2];
+    arka_mono started, resolved;
 };
 
 void arka_query_free(arka_query *q)
@@ -99,6 +103,60 @@ static arka_status choose_text(arka_query *q, arka_slice database, bool scoped, 
     return q->text.sql.data ? ARKA_OK : arka_fail_nomem(err, "a statement", q->own.len);
 }
 
+/* ---- what the answer is made from ---- */
+
+static arka_slice database_or_default(arka_slice database)
+{
+    return database.len > 0 ? database : ARKA_SLICE("default");
+}
+
+/* Tables of the system are made from what has no number. */
+static bool is_system(arka_slice database)
+{
+    return database.len > 0 && database.data[0] == '_';
+}
+
+static void mix(uint64_t digest[2], const void *bytes, size_t n)
+{
+    digest[0] = arka_hash(bytes, n, digest[0]);
+    digest[1] = arka_hash(bytes, n, digest[1] ^ UINT64_C(0x9e3779b97f4a7c15));
+}
+
+static bool digest_of(arka_engine *engine, const arka_inspection *i, arka_slice database,
+                      uint64_t out[2])
+{
+    uint64_t catalog = arka_engine_catalog_version(engine);
+    if (i->statement != ARKA_STATEMENT_SELECT || i->is_volatile || i->information_schema ||
+        i->current_schema)
+        return false;
+    out[0] = out[1] = 0;
+    mix(out, &catalog, sizeof catalog);
+    for (size_t k = 0; k < i->n_uses; k++) {
+        arka_table_state state;
+        arka_slice in = i->uses[k].database.len > 0 ? i->uses[k].database : database;
+        if (is_system(in) ||
+            arka_engine_table_state(engine, in, i->uses[k].table, &state, NULL) != ARKA_OK)
+            return false;
+        mix(out, &state, sizeof state);
+    }
+    return true;
+}
+
+bool arka_sql_answer_digest(arka_sql *sql, const arka_query_options *options, uint64_t out[2])
+{
+    arka_inspection *i = arka_cache_find(sql->cache, options->text);
+    bool has = i != NULL &&
+               digest_of(sql->engine, i, database_or_default(options->database), out);
+    arka_inspection_unref(i);
+    return has;
+}
+
+bool arka_query_digest(const arka_query *q, uint64_t out[2])
+{
+    memcpy(out, q->digest, sizeof q->digest);
+    return q->has_digest;
+}
+
 static void tell_start(const arka_query *q, const arka_query_options *options, arka_query *told)
 {
     if (q->session != NULL && options->on_start != NULL)
@@ -109,12 +167,15 @@ static arka_status run_text(arka_query *q, const arka_query_options *options, bo
                             arka_error *err)
 {
     arka_session *s = q->session;
-    arka_slice database = options->database.len > 0 ? options->database : ARKA_SLICE("default");
+    arka_slice database = database_or_default(options->database);
     s->visibility = options->visibility;
     ARKA_TRY(arka_session_check(s, err));
     ARKA_TRY(arka_cache_inspect(s->sql->cache, &s->parser, options->text, &q->inspection, err));
+    /* before the tables are pinned: it may be older than the answer, never newer */
+    q->has_digest = digest_of(s->sql->engine, q->inspection, database, q->digest);
     ARKA_TRY(choose_text(q, database, options->scoped, count, err));
     ARKA_TRY(arka_resolve(s, q->inspection, database, options->scoped, err));
+    q->resolved = arka_mono_now();
     bool plain = !count && q->inspection->statement == ARKA_STATEMENT_SELECT;
     return arka_run_start(&q->run, s, &q->text, plain ? q->inspection : NULL, err);
 }
@@ -215,10 +276,12 @@ static arka_status next_piece(arka_query *q, arka_buf *out, bool *done, arka_err
         ARKA_TRY(arka_run_fetch(&q->run, &q->chunk, err));
     }
     if (q->chunk == NULL) {
+        q->end_at = q->n_bytes + (out->len - from);
         arka_result_end end = {q->n_rows, arka_query_ms(q), arka_wall_us()};
         ARKA_TRY(arka_encoder_end(q->encoder, &end, out, err));
         q->done = *done = true;
     }
+    q->n_bytes += out->len - from;
     return out->failed ? arka_fail_nomem(err, "an answer", out->len) : ARKA_OK;
 }
 
@@ -233,6 +296,11 @@ void arka_query_cancel(arka_query *q)
     arka_session_interrupt(q->session, ARKA_STOP_CANCELLED);
 }
 
+void arka_query_over(arka_query *q)
+{
+    arka_session_interrupt(q->session, ARKA_STOP_OVER);
+}
+
 arka_status arka_query_check(arka_query *q, arka_error *err)
 {
     return arka_session_check(q->session, err);
@@ -241,6 +309,37 @@ arka_status arka_query_check(arka_query *q, arka_error *err)
 uint64_t arka_query_snapshot_lsn(const arka_query *q)
 {
     return q->session->lsn;
+}
+
+size_t arka_query_end_at(const arka_query *q)
+{
+    return q->end_at;
+}
+
+static double ms_between(arka_mono from, arka_mono to)
+{
+    return from.ns != 0 && to.ns > from.ns ? (double)(to.ns - from.ns) / 1e6 : 0;
+}
+
+void arka_query_get_profile(const arka_query *q, arka_query_profile *out)
+{
+    const arka_session *s = q->session;
+    *out = (arka_query_profile){
+        .inspect_ms = ms_between(q->started, q->resolved),
+        .plan_ms = ms_between(q->resolved, s->executed),
+        .execute_ms = ms_between(s->executed, arka_mono_now()),
+        .n_tables = (int64_t)s->pins.n,
+    };
+    for (size_t k = 0; k < s->pins.n; k++) {
+        const arka_pin *pin = &s->pins.items[k];
+        if (pin->snapshot == NULL)
+            continue;
+        out->n_files += pin->snapshot->n_files;
+        out->n_hot_rows += pin->snapshot->n_hot_rows;
+        for (int64_t f = 0; f < pin->snapshot->n_files; f++)
+            out->n_files_read += pin->snapshot->files[f]->time_max >= pin->time_min &&
+                                 pin->snapshot->files[f]->time_min <= pin->time_max;
+    }
 }
 
 int64_t arka_query_n_rows(const arka_query *q)

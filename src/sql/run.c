@@ -45,6 +45,7 @@ static arka_status execute(arka_run *run, bool *lost, arka_error *err)
 {
     duckdb_pending_result pending = NULL;
     arka_status status = ARKA_OK;
+    run->session->executed = arka_mono_now();
     if (duckdb_pending_prepared_streaming(run->plan.prepared, &pending) != DuckDBSuccess) {
         status = failed(run, duckdb_pending_error(pending), lost, err);
     } else {

@@ -161,6 +161,7 @@ static void hand_out_locked(arka_sql *sql, arka_mono deadline, arka_session **ou
     s->deadline = deadline;
     s->pinned_bytes = 0;
     arka_mutex_unlock(&s->lock);
+    s->executed = (arka_mono){0};
     if (deadline.ns != 0 || sql->options.max_age_ms > 0 || sql->options.max_pin_ms > 0)
         arka_cond_signal(&sql->wake);
     *out = s;
@@ -277,6 +278,10 @@ arka_status arka_session_check(arka_session *s, arka_error *err)
                          "memory for new rows is short, and the query had kept %.3g MiB of rows "
                          "for longer than %.3g s: it was stopped; try again",
                          (double)pinned_bytes / (1 << 20), (double)o->max_pin_ms / 1000);
+    case ARKA_STOP_OVER:
+        return arka_fail(err, ARKA_LIMIT,
+                         "the query needs more than the %.3g MiB of memory that one query may have",
+                         (double)o->one_memory_bytes / (1 << 20));
     case ARKA_STOP_NONE:
         break;
     }

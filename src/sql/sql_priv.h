@@ -52,6 +52,7 @@ typedef enum arka_stop {
     ARKA_STOP_LATE,   /* past its deadline */
     ARKA_STOP_OLD,    /* it has kept its snapshots for max_age_ms */
     ARKA_STOP_MEMORY, /* … of hot rows for max_pin_ms, and memory for rows is short */
+    ARKA_STOP_OVER,   /* it has more memory than one query may */
 } arka_stop;
 
 typedef struct arka_instance arka_instance;
@@ -68,6 +69,7 @@ typedef struct arka_session {
     ARKA_VEC(arka_pin) pins;
     uint64_t lsn;                        /* what the pins show: every row up to it */
     int64_t n_lists;                     /* calls of arc_files so far */
+    arka_mono executed;                  /* when DuckDB began to execute; ns 0: not yet */
     arka_plan plans[ARKA_SESSION_PLANS]; /* the newest first */
 
     arka_mutex lock;      /* SESSION: the rest */
@@ -176,6 +178,9 @@ int64_t arka_cache_bytes(arka_cache *cache, int64_t *max_bytes);
 ARKA_MUST_USE arka_status arka_cache_inspect(arka_cache *cache, const arka_parser *parser,
                                              arka_slice text, arka_inspection **out,
                                              arka_error *err);
+
+/** The one that is there already; NULL: there is none. A reference. */
+arka_inspection *arka_cache_find(arka_cache *cache, arka_slice text);
 
 /** `text` between quotes of that kind, doubled inside: a name for '"', a literal for '\''. */
 void arka_sql_quote(arka_buf *out, char quote, arka_slice text);

@@ -1,18 +1,16 @@
 /* How much memory DuckDB has, by itself. */
 #include "sql/sql_priv.h"
 
-static arka_status read_pair(duckdb_result *result, int64_t *first, int64_t *second,
-                             arka_error *err)
+static arka_status read_sums(duckdb_result *result, arka_sql_usage *out, arka_error *err)
 {
     duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
     if (chunk == NULL || duckdb_data_chunk_get_size(chunk) != 1) {
         duckdb_destroy_data_chunk(&chunk);
         return arka_fail(err, ARKA_INTERNAL, "DuckDB does not say how much memory it uses");
     }
-    const int64_t *a = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
-    const int64_t *b = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 1));
-    *first = *a;
-    *second = *b;
+    int64_t *const sums[] = {&out->used, &out->spilled, &out->working};
+    for (idx_t i = 0; i < 3; i++)
+        *sums[i] = *(const int64_t *)duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, i));
     duckdb_destroy_data_chunk(&chunk);
     return ARKA_OK;
 }
@@ -30,7 +28,9 @@ static arka_status run(duckdb_connection connection, const char *text, duckdb_re
 static arka_status ask(duckdb_connection connection, arka_sql_usage *out, arka_error *err)
 {
     static const char TEXT[] = "SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT, "
-                               "coalesce(sum(temporary_storage_bytes), 0)::BIGINT "
+                               "coalesce(sum(temporary_storage_bytes), 0)::BIGINT, "
+                               "coalesce(sum(memory_usage_bytes) FILTER (WHERE tag NOT IN "
+                               "('EXTERNAL_FILE_CACHE', 'OBJECT_CACHE', 'METADATA')), 0)::BIGINT "
                                "FROM duckdb_memory()";
     duckdb_result result;
     /* its own catalog is gone, and nothing binds without one */
@@ -40,7 +40,7 @@ static arka_status ask(duckdb_connection connection, arka_sql_usage *out, arka_e
         return status;
     status = run(connection, TEXT, &result, err);
     if (status == ARKA_OK)
-        status = read_pair(&result, &out->used, &out->spilled, err);
+        status = read_sums(&result, out, err);
     duckdb_destroy_result(&result);
     return status;
 }
