@@ -40,12 +40,11 @@ static arka_status derive(arka_slice token, arka_slice salt, int64_t iterations,
 {
     unsigned n = ARKA_DIGEST;
     const unsigned char *s = (const unsigned char *)salt.data;
-    bool done =
-        iterations > 0
-            ? PKCS5_PBKDF2_HMAC(token.data, (int)token.len, s, (int)salt.len, (int)iterations,
-                                EVP_sha256(), ARKA_DIGEST, out) == 1
-            : HMAC(EVP_sha256(), salt.data, (int)salt.len, (const unsigned char *)token.data,
-                   token.len, out, &n) != NULL;
+    bool done = iterations > 0
+                    ? PKCS5_PBKDF2_HMAC(token.data, (int)token.len, s, (int)salt.len,
+                                        (int)iterations, EVP_sha256(), ARKA_DIGEST, out) == 1
+                    : HMAC(EVP_sha256(), salt.data, (int)salt.len,
+                           (const unsigned char *)token.data, token.len, out, &n) != NULL;
     return done ? ARKA_OK : arka_fail(err, ARKA_INTERNAL, "libcrypto cannot hash a token");
 }
 

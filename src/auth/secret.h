@@ -2,10 +2,10 @@
  * What is kept of a token, and how one is compared with it; the only file with cryptography in it.
  * Any thread.
  *
- * A token that we generated has 256 random bits: nobody can try them all, so a fast hash keeps it as
- * safe as a slow one: `$sha256$SALT$HASH`, HMAC-SHA-256 with the salt as key. A value that a person
- * chose may be among those that are worth trying: `$pbkdf2-sha256$600000$SALT$HASH`, which takes a
- * tenth of a second or more. Salt and hash are base64.
+ * A token that we generated has 256 random bits: nobody can try them all, so a fast hash keeps it
+ * as safe as a slow one: `$sha256$SALT$HASH`, HMAC-SHA-256 with the salt as key. A value that a
+ * person chose may be among those that are worth trying: `$pbkdf2-sha256$600000$SALT$HASH`, which
+ * takes a tenth of a second or more. Salt and hash are base64.
  */
 #ifndef ARKA_AUTH_SECRET_H
 #define ARKA_AUTH_SECRET_H
@@ -39,11 +39,11 @@ bool arka_digester_run(arka_digester *digester, arka_slice token, unsigned char 
 
 /**
  * By what a token's row is found: the first hexadecimal digits of SHA-256(token). Of a generated
- * token 16, which leaves 192 bits to guess. Of a chosen value one: who has stolen the file can see by
- * the prefix, for the price of one SHA-256, that a guess is wrong, and pays for the slow hash only
- * where it fits. One digit makes guessing 16 times cheaper, which the iterations are for; eight would
- * make it as cheap as if there were none. In return a wrong token costs a slow comparison with one
- * in 16 of the chosen values, of which there are few.
+ * token 16, which leaves 192 bits to guess. Of a chosen value one: who has stolen the file can see
+ * by the prefix, for the price of one SHA-256, that a guess is wrong, and pays for the slow hash
+ * only where it fits. One digit makes guessing 16 times cheaper, which the iterations are for;
+ * eight would make it as cheap as if there were none. In return a wrong token costs a slow
+ * comparison with one in 16 of the chosen values, of which there are few.
  */
 enum { ARKA_PREFIX_TEXT = 17, ARKA_PREFIX_GENERATED = 16, ARKA_PREFIX_CHOSEN = 1 };
 void arka_secret_prefix(const unsigned char digest[ARKA_DIGEST], bool chosen,
