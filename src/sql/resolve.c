@@ -187,6 +187,24 @@ static arka_status check_scope(const arka_inspection *i, arka_slice database, ar
     return ARKA_OK;
 }
 
+/* A plan tells how many rows there are, seen or not. */
+static arka_status check_explain(const arka_session *s, const arka_inspection *i,
+                                 arka_slice database, arka_error *err)
+{
+    if (i->statement != ARKA_STATEMENT_EXPLAIN || s->visibility.table == NULL)
+        return ARKA_OK;
+    for (size_t k = 0; k < i->n_uses; k++) {
+        const arka_table_use *use = &i->uses[k];
+        arka_slice in = database_of(use, database);
+        const arka_system_table *t = arka_system_find(s->sql, in, use->table);
+        if (t != NULL && t->put_rows == NULL)
+            return arka_complain(err, ARKA_FORBIDDEN, &i->text, use->at,
+                                 "EXPLAIN of %s.%s is not allowed to those who see only a part of it",
+                                 ARKA_SYSTEM_DATABASE, t->name);
+    }
+    return ARKA_OK;
+}
+
 static bool has_database(const arka_session *s, arka_slice database)
 {
     if (arka_name_eq(database, ARKA_SLICE(ARKA_SYSTEM_DATABASE)))
@@ -202,6 +220,7 @@ arka_status arka_resolve(arka_session *s, const arka_inspection *i, arka_slice d
     bool unqualified = false, hidden;
     if (scoped)
         ARKA_TRY(check_scope(i, database, err));
+    ARKA_TRY(check_explain(s, i, database, err));
     ARKA_TRY(name_tables(s, i, database, &hidden, err));
     if (hidden)
         return find_missing(s, i, database, err);

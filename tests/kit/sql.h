@@ -20,6 +20,7 @@
 
 static arka_engine *engine;
 static arka_sql *sql;
+static arka_visibility visible;  /* what the queries to come may see; {0}: everything */
 static const arka_os *engine_os; /* of the engines to open; NULL: the real one */
 
 /* hot_limit 0: the standard one. */
@@ -222,6 +223,7 @@ static inline arka_status query_rows(const char *database, bool scoped, const ch
     arka_buf_clear(out);
     arka_buf_cstr(out);
     ARKA_TRY(arka_session_take(sql, (arka_mono){0}, &session, err));
+    session->visibility = visible;
     arka_status status =
         arka_cache_inspect(sql->cache, &session->parser, arka_slice_of(text), &inspection, err);
     if (status == ARKA_OK)
