@@ -107,13 +107,11 @@ static int load_settings(int argc, char **argv, arka_settings *settings, arka_er
 
 static arka_log make_log(const arka_settings *s)
 {
-    bool text = strcasecmp(s->log_format, "text") == 0 ||
-                (strcasecmp(s->log_format, "auto") == 0 && isatty(STDERR_FILENO));
-    return (arka_log){
-        .level = arka_log_level_parse(s->log_level),
-        .format = text ? ARKA_LOG_TEXT : ARKA_LOG_JSON,
-        .fd = STDERR_FILENO,
-    };
+    arka_log log = {.level = arka_log_level_parse(s->log_level), .fd = STDERR_FILENO};
+    /* the settings know no other words */
+    ARKA_IGNORE(!arka_log_format_find(arka_slice_of(s->log_format), log.fd, &log.format));
+    ARKA_IGNORE(arka_log_keep(&log, ARKA_LOG_KEPT_BYTES, NULL) != ARKA_OK); /* then it only writes */
+    return log;
 }
 
 /* Each connection and each open Parquet file takes a descriptor. */
