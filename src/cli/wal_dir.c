@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "cli/verbs.h"
-#include "config/settings.h"
+#include "config/layers.h"
 
 void arka_wal_dir_fini(arka_wal_dir *dir)
 {
@@ -14,22 +14,21 @@ void arka_wal_dir_fini(arka_wal_dir *dir)
     arka_free(dir->segment);
 }
 
-static int find_by_settings(arka_settings *settings, const char *config, const char *data,
-                            arka_wal_dir *out, arka_error *err)
+static int find_by_settings(const char *config, const char *data, arka_wal_dir *out,
+                            arka_error *err)
 {
-    if (config == NULL)
-        config = getenv("ARC_CONFIG_FILE");
-    if (config != NULL && *config != 0 && arka_settings_read_file(settings, config, err) != ARKA_OK)
-        return ARKA_EXIT_CONFIG;
-    if (arka_settings_read_environment(settings, getenv, err) != ARKA_OK)
-        return ARKA_EXIT_CONFIG;
-    if (data != NULL && arka_settings_set(settings, ARKA_SETTING_data_dir, arka_slice_of(data),
-                                          ARKA_FROM_OPTION, "option --data", err) != ARKA_OK)
-        return ARKA_EXIT_USAGE;
-    if (arka_settings_finish(settings, err) != ARKA_OK)
-        return ARKA_EXIT_CONFIG;
-    out->path = arka_strdup(settings->wal_dir);
-    return ARKA_EXIT_OK;
+    arka_setting_option option = {ARKA_SETTING_data_dir, "--data", data};
+    arka_setting_layers layers = {
+        .file = config, .get = getenv, .options = &option, .n_options = data != NULL};
+    arka_settings settings;
+    arka_setting_source failed;
+    int code = ARKA_EXIT_OK;
+    if (arka_settings_load(&layers, &settings, &failed, err) != ARKA_OK)
+        code = failed == ARKA_FROM_OPTION ? ARKA_EXIT_USAGE : ARKA_EXIT_CONFIG;
+    else
+        out->path = arka_strdup(settings.wal_dir);
+    arka_settings_fini(&settings);
+    return code;
 }
 
 static int find_named(const char *named, arka_wal_dir *out, arka_error *err)
@@ -66,14 +65,8 @@ static int check(const arka_wal_dir *dir, bool named, arka_error *err)
 int arka_wal_dir_find(const char *named, const char *config, const char *data, arka_wal_dir *out,
                       arka_error *err)
 {
-    arka_settings settings;
-    int code = ARKA_EXIT_FAILED;
     *out = (arka_wal_dir){NULL, NULL};
-    if (named != NULL) {
-        code = find_named(named, out, err);
-    } else if (arka_settings_init(&settings, err) == ARKA_OK) {
-        code = find_by_settings(&settings, config, data, out, err);
-        arka_settings_fini(&settings);
-    }
+    int code = named != NULL ? find_named(named, out, err)
+                             : find_by_settings(config, data, out, err);
     return code == ARKA_EXIT_OK ? check(out, named != NULL, err) : code;
 }

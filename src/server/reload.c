@@ -79,7 +79,9 @@ static arka_status reload(arka_server *server, const arka_setting_layers *layers
 arka_status arka_server_reload(arka_server *server, const arka_setting_layers *layers,
                                arka_error *err)
 {
+    arka_error own = {0};
     arka_setting_changes changes = {0};
+    err = err ? err : &own;
     arka_settings_version *version = arka_calloc(1, sizeof *version);
     if (version == NULL)
         return arka_fail_nomem(err, "settings", sizeof *version);
@@ -93,7 +95,7 @@ arka_status arka_server_reload(arka_server *server, const arka_setting_layers *l
                        changes.n_later);
     else
         arka_log_write(server->log, ARKA_ERROR, "reload_failed", NULL,
-                       "all settings stay as they were: %s", err ? err->msg : "");
+                       "all settings stay as they were: %s", err->msg);
     if (!kept) {
         arka_settings_fini(&version->settings);
         arka_free(version);
