@@ -278,6 +278,7 @@ int arka_serve_main(int argc, char **argv)
         keep_memory(settings.memory_limit);
         raise_descriptor_limit();
         code = serve(&settings, &log);
+        arka_log_fini(&log);
     } else {
         fail(code, &err);
         if (code == ARKA_EXIT_USAGE)
