@@ -12,7 +12,7 @@ static int n_made; /* calls of put_stock */
 static arka_status put_stock(void *context, const arka_visibility *v, arka_system_rows *rows,
                              arka_error *err)
 {
-    static const char *const DATABASES[] = {"default", "secret", "shared"};
+    static const char *const DATABASES[] = {"default", "vault", "shared"};
     n_made++;
     for (int64_t i = 0; i < 3; i++) {
         if (!arka_sees_database(v, arka_slice_of(DATABASES[i])))
@@ -66,16 +66,16 @@ static void open_shop_with(const char *name, bool hidden)
         return;
     }
     put("default", "ledger", "time:t salary:i canary:s", "1 99 MAGIC");
-    put("secret", "ledger", "time:t salary:i canary:s", "1 98 MAGIC");
-    put("secret", "disk", "time:t salary:i canary:s", "1 97 MAGIC");
+    put("vault", "ledger", "time:t salary:i canary:s", "1 98 MAGIC");
+    put("vault", "disk", "time:t salary:i canary:s", "1 97 MAGIC");
     put("_arc", "rejected_writes", "time:t database:s measurement:s place:i reason:s sample:s",
-        "1 default cpu 1 seen one", "2 secret ledger 2 MAGIC MAGIC", "3 default ledger 3 MAGIC MAGIC",
+        "1 default cpu 1 seen one", "2 vault ledger 2 MAGIC MAGIC", "3 default ledger 3 MAGIC MAGIC",
         "4 shared new 4 seen two", "5 - - 5 MAGIC MAGIC", "6 default - 6 MAGIC MAGIC");
-    flush("secret", "ledger");
+    flush("vault", "ledger");
     /* DuckDB knows them all: an administrator asked */
     visible = (arka_visibility){0};
-    check_rows("SELECT salary FROM default.ledger UNION ALL SELECT salary FROM secret.ledger UNION "
-               "ALL SELECT salary FROM secret.disk ORDER BY 1",
+    check_rows("SELECT salary FROM default.ledger UNION ALL SELECT salary FROM vault.ledger UNION "
+               "ALL SELECT salary FROM vault.disk ORDER BY 1",
                "97|98|99");
     check_rows("SELECT count(*) FROM _arc.rejected_writes", "6");
     visible = LIMITED;
@@ -198,9 +198,9 @@ static const char *const PATTERNS[] = {
     "SELECT current_schema() FROM @.#",
 };
 
-static const char *const NAMES[][2] = {{"secret", "ledger"}, {"secret", "disk"},
-                                       {"secret", "nobody"}, {"default", "ledger"},
-                                       {"SECRET", "Ledger"}, {"absent", "salary"}};
+static const char *const NAMES[][2] = {{"vault", "ledger"}, {"vault", "disk"},
+                                       {"vault", "nobody"}, {"default", "ledger"},
+                                       {"VAULT", "Ledger"}, {"absent", "salary"}};
 static const char *const OF_THE_REQUEST[] = {
     "SELECT * FROM ledger", "SELECT 1",    "SHOW TABLES",   "SELECT current_schema()",
     "DESCRIBE disk",        "SHOW DATABASES", "SELECT * FROM ledger, cpu"};
@@ -213,7 +213,7 @@ enum {
 
 static const char *question(int i, char *text, size_t size, const char **database)
 {
-    *database = i < N_PATTERNS * N_NAMES ? "default" : "secret";
+    *database = i < N_PATTERNS * N_NAMES ? "default" : "vault";
     if (i >= N_PATTERNS * N_NAMES)
         return OF_THE_REQUEST[i - N_PATTERNS * N_NAMES];
     fill_in(text, size, PATTERNS[i / N_NAMES], NAMES[i % N_NAMES][0], NAMES[i % N_NAMES][1]);
@@ -255,15 +255,15 @@ TEST(lists_have_what_may_be_seen_and_no_more)
                    limited ? "_arc rejected_writes BASE TABLE|_arc stock SYSTEM VIEW|default cpu BASE "
                              "TABLE|shared mem BASE TABLE"
                            : "_arc rejected_writes BASE TABLE|_arc stock SYSTEM VIEW|default cpu BASE "
-                             "TABLE|default ledger BASE TABLE|secret disk BASE TABLE|secret ledger BASE "
-                             "TABLE|shared mem BASE TABLE");
+                             "TABLE|default ledger BASE TABLE|shared mem BASE TABLE|vault disk BASE "
+                             "TABLE|vault ledger BASE TABLE");
         check_rows("SELECT DISTINCT table_name, column_name FROM \"Information_Schema\" . "
                    "\"columns\" WHERE table_schema <> '_arc' ORDER BY ALL",
                    limited ? "cpu host|cpu time|cpu v|mem time|mem v"
                            : "cpu host|cpu time|cpu v|disk canary|disk salary|disk time|ledger canary|ledger "
                              "salary|ledger time|mem time|mem v");
         check_rows("SELECT schema_name FROM information_schema.schemata ORDER BY 1",
-                   limited ? "_arc|default|shared" : "_arc|default|secret|shared");
+                   limited ? "_arc|default|shared" : "_arc|default|shared|vault");
         check_rows("SELECT table_catalog = current_database() FROM information_schema.tables LIMIT 1",
                    "t");
         check_rows("SELECT DISTINCT information_schema.tables.table_name FROM information_schema.tables, "
@@ -327,9 +327,9 @@ TEST(a_kept_plan_shows_each_query_its_own)
                                                   .n_system_tables = 2,
                                                   .system_context = &first});
     put("default", "cpu", "time:t v:i", "1 1");
-    put("secret", "ledger", "time:t v:i", "1 98");
+    put("vault", "ledger", "time:t v:i", "1 98");
     put("_arc", "rejected_writes", "time:t database:s measurement:s place:i", "1 default cpu 1",
-        "2 secret ledger 2");
+        "2 vault ledger 2");
     for (int i = 0; i < 6; i++) {
         visible = i % 2 ? LIMITED : (arka_visibility){0};
         check_rows("SELECT place FROM _arc.rejected_writes ORDER BY 1", i % 2 ? "1" : "1|2");
@@ -337,9 +337,9 @@ TEST(a_kept_plan_shows_each_query_its_own)
         check_rows("SELECT count(*) FROM information_schema.tables WHERE table_schema <> '_arc'",
                    i % 2 ? "1" : "2");
         if (i % 2)
-            check_fails("SELECT v FROM secret.ledger", ARKA_NOTFOUND, "unknown table: secret.ledger\n");
+            check_fails("SELECT v FROM vault.ledger", ARKA_NOTFOUND, "unknown table: vault.ledger\n");
         else
-            check_rows("SELECT v FROM secret.ledger", "98");
+            check_rows("SELECT v FROM vault.ledger", "98");
     }
     close_shop();
 }
@@ -352,7 +352,7 @@ TEST(system_tables_are_made_when_asked_for)
     visible = (arka_visibility){0};
     n_made = 0;
     check_rows("SELECT * FROM _arc.stock ORDER BY n",
-               "default 7 0.5 t 1970-01-01T00:00:00Z|secret 8 - f 1970-01-01T00:00:01Z|shared 9 0.5 f "
+               "default 7 0.5 t 1970-01-01T00:00:00Z|vault 8 - f 1970-01-01T00:00:01Z|shared 9 0.5 f "
                "1970-01-01T00:00:02Z");
     assert_int_equal(n_made, 1);
     check_rows("SELECT done, n FROM _ARC.STOCK WHERE n > 7 ORDER BY n DESC", "f 9|f 8");
