@@ -98,7 +98,7 @@ class Arc:
     def _read_stderr(self):
         for line in self.process.stderr:
             self.stderr.append(line)
-            found = re.search(r"http://[^\s,\"]+", line)
+            found = re.search(r"https?://[^\s,\"]+", line)
             if self.url is None and "listening" in line and found:
                 self.url = found[0]
                 self.listening.set()

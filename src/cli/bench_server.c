@@ -25,6 +25,8 @@ arka_status arka_bench_server_init(arka_bench_server *s, const char *url, const 
     if (token != NULL && !fits_header(token))
         return arka_fail(err, ARKA_INPUT, "token: expected printable ASCII without blanks");
     ARKA_TRY(arka_http_target_resolve(url, &s->target, err));
+    if (s->target.tls.on)
+        return arka_fail(err, ARKA_INPUT, "URL '%.200s': the benchmarks speak http:// alone", url);
     arka_buf_printf(&s->headers, "x-arc-database: %s\r\n", database);
     if (token != NULL)
         arka_buf_printf(&s->headers, "Authorization: Bearer %s\r\n", token);

@@ -58,13 +58,12 @@ static arka_status resolve(const char *host, int port, arka_http_target *out, ar
 
 arka_status arka_http_target_resolve(const char *url, arka_http_target *out, arka_error *err)
 {
-    static const char scheme[] = "http://";
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
+    static const char plain[] = "http://", secure[] = "https://";
+    bool tls = strncmp(url, secure, sizeof secure - 1) == 0;
+    if (!tls && strncmp(url, plain, sizeof plain - 1) != 0)
         return arka_fail(err, ARKA_INPUT,
-                         "URL '%.200s': expected it to begin with http:// "
-                         "(TLS is not spoken here)",
-                         url);
-    const char *start = url + sizeof scheme - 1;
+                         "URL '%.200s': expected it to begin with http:// or https://", url);
+    const char *start = url + (tls ? sizeof secure : sizeof plain) - 1;
     size_t len = strcspn(start, "/?#");
     if (start[len] != 0 && strcmp(start + len, "/") != 0)
         return arka_fail(err, ARKA_INPUT,
@@ -79,15 +78,16 @@ arka_status arka_http_target_resolve(const char *url, arka_http_target *out, ark
         return arka_fail(err, ARKA_INPUT, "URL: host of %zu bytes, at most %zu are supported", len,
                          sizeof name - 1);
     ARKA_TRY(split_authority(authority, &host, &port, err));
-    uint64_t number = 80;
+    uint64_t number = tls ? 443 : 80;
     if (port.data != NULL &&
         (!arka_parse_u64(port.data, port.len, &number) || number == 0 || number > 65535))
         return arka_fail(err, ARKA_INPUT, "URL: port '%.*s', expected 1 to 65535", ARKA_FMT(port));
 
     memcpy(name, host.data, host.len);
     name[host.len] = 0;
-    arka_http_target target = {.port = (int)number};
+    arka_http_target target = {.port = (int)number, .tls = {.on = tls}};
     memcpy(target.authority, start, len);
+    memcpy(target.host, name, host.len);
     ARKA_TRY(resolve(name, target.port, &target, err));
     *out = target;
     return ARKA_OK;

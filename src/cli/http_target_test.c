@@ -34,7 +34,7 @@ TEST(bad_urls_are_refused_with_the_reason)
     static const struct {
         const char *url, *says;
     } BAD[] = {
-        {"https://127.0.0.1", "expected it to begin with http://"},
+        {"ftp://127.0.0.1", "expected it to begin with http:// or https://"},
         {"127.0.0.1:8000", "expected it to begin with http://"},
         {"", "expected it to begin with http://"},
         {"http://", "no host"},

@@ -13,13 +13,14 @@ enum { TIMEOUT_MS = 600000, MAX_SQL = 1 << 20 };
 
 typedef struct query_options {
     const char *format, *url, *database, *token;
+    arka_http_tls tls;
 } query_options;
 
-enum { N_OPTIONS = 4 };
+enum { N_OWN = 4, N_OPTIONS = N_OWN + ARKA_REMOTE_TLS_OPTIONS };
 
 static void list_options(query_options *o, arka_option options[N_OPTIONS])
 {
-    const arka_option list[N_OPTIONS] = {
+    const arka_option list[N_OWN] = {
         {"--format", "FORMAT", "table (standard), json, csv or arrow", &o->format, NULL},
         arka_remote_url_option(&o->url),
         {"--database", "NAME", "for tables without a database before them", &o->database, NULL},
@@ -27,6 +28,7 @@ static void list_options(query_options *o, arka_option options[N_OPTIONS])
     };
     *o = (query_options){.format = "table"};
     memcpy(options, list, sizeof list);
+    arka_remote_tls_options(&o->tls, options + N_OWN);
 }
 
 void arka_query_help(FILE *out)
@@ -159,6 +161,8 @@ static arka_status run(const query_options *o, int format, const char *sql, arka
     arka_remote remote;
     arka_buf text = ARKA_BUF_INIT;
     arka_status status = arka_remote_init(&remote, o->url, o->token, o->database, err);
+    if (status == ARKA_OK)
+        arka_remote_tls(&remote, &o->tls);
     if (status == ARKA_OK && strcmp(sql, "-") == 0) {
         status = read_sql(&text, err);
         sql = text.data;

@@ -39,6 +39,17 @@ arka_status arka_remote_init(arka_remote *remote, const char *url, const char *t
                                   : ARKA_OK;
 }
 
+void arka_remote_tls(arka_remote *remote, const arka_http_tls *tls)
+{
+    remote->target.tls = (arka_http_tls){
+        .on = remote->target.tls.on,
+        .insecure = tls->insecure,
+        .ca = or_else(tls->ca, "ARC_CA", NULL),
+        .cert = or_else(tls->cert, "ARC_CERT", NULL),
+        .key = or_else(tls->key, "ARC_KEY", NULL),
+    };
+}
+
 void arka_remote_fini(arka_remote *remote)
 {
     arka_buf_fini(&remote->headers);
@@ -52,6 +63,19 @@ arka_option arka_remote_url_option(const char **url)
 arka_option arka_remote_token_option(const char **token)
 {
     return (arka_option){"--token", "TOKEN", "credential; else ARC_TOKEN", token, NULL};
+}
+
+void arka_remote_tls_options(arka_http_tls *tls, arka_option out[ARKA_REMOTE_TLS_OPTIONS])
+{
+    const arka_option list[ARKA_REMOTE_TLS_OPTIONS] = {
+        {"--ca", "FILE", "whom to trust with https, PEM; else ARC_CA, else the system's", &tls->ca,
+         NULL},
+        {"--cert", "FILE", "certificate to show when asked for, PEM; else ARC_CERT", &tls->cert,
+         NULL},
+        {"--key", "FILE", "its key; else ARC_KEY, else in the file of --cert", &tls->key, NULL},
+        {"--insecure", NULL, "with https, believe whoever answers", NULL, &tls->insecure},
+    };
+    memcpy(out, list, sizeof list);
 }
 
 void arka_remote_error_text(int status, arka_slice body, arka_buf *out)

@@ -20,13 +20,14 @@ enum {
 
 typedef struct write_options {
     const char *database, *precision, *batch, *url, *token;
+    arka_http_tls tls;
 } write_options;
 
-enum { N_OPTIONS = 5 };
+enum { N_OWN = 5, N_OPTIONS = N_OWN + ARKA_REMOTE_TLS_OPTIONS };
 
 static void list_options(write_options *o, arka_option options[N_OPTIONS])
 {
-    const arka_option list[N_OPTIONS] = {
+    const arka_option list[N_OWN] = {
         {"--database", "NAME", "where to write; standard is the server's default database",
          &o->database, NULL},
         {"--precision", "UNIT", "of timestamps: ns (standard), us, ms, s, m or h", &o->precision,
@@ -37,6 +38,7 @@ static void list_options(write_options *o, arka_option options[N_OPTIONS])
     };
     *o = (write_options){.precision = "ns", .batch = "10000"};
     memcpy(options, list, sizeof list);
+    arka_remote_tls_options(&o->tls, options + N_OWN);
 }
 
 void arka_write_help(FILE *out)
@@ -215,6 +217,7 @@ static arka_status run(const write_options *o, const char *file, writer *w, arka
 {
     int fd;
     ARKA_TRY(arka_remote_init(&w->remote, o->url, o->token, o->database, err));
+    arka_remote_tls(&w->remote, &o->tls);
     arka_buf_printf(&w->path, "/api/v1/write/line-protocol?precision=%s", o->precision);
     if (arka_buf_cstr(&w->path) == NULL)
         return arka_fail_nomem(err, "a path", w->path.cap);

@@ -315,6 +315,17 @@ static arka_status declared_length(const arka_request *r, int64_t *out, arka_err
     return ARKA_OK;
 }
 
+/* Who shows a certificate is told once, by name. */
+static void tell_peer(connection *c)
+{
+    const arka_log *log = c->http->server->log;
+    char name[256];
+    if (c->session == NULL || c->slow.served || !arka_log_wants(log, ARKA_DEBUG) ||
+        !arka_tls_peer(c->session, name))
+        return;
+    arka_log_write(log, ARKA_DEBUG, "client_certificate", NULL, "%s", name);
+}
+
 static void start_request(connection *c, struct MHD_Connection *mhd, const char *method)
 {
     arka_request *r = &c->request;
@@ -331,6 +342,7 @@ static void start_request(connection *c, struct MHD_Connection *mhd, const char 
         .answer = {.body = ARKA_BUF_INIT},
         .arena = ARKA_ARENA_INIT,
     };
+    tell_peer(c);
     set_phase(c, BODY);
     c->received = 0;
     c->discard = c->handled = false;
