@@ -1,58 +1,26 @@
 /* arc serve: settings from all their layers, the server, and the signals that stop it. */
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "cli/args.h"
+#include "cli/service.h"
+#include "cli/settings_options.h"
 #include "cli/verbs.h"
+#include "cli/wall.h"
 #include "os/failpoint.h"
 #include "os/file.h"
 #include "server/server.h"
 
-enum { MAX_OPTIONS = 16 };
-
-/* The options of settings.def, and --config; texts[i] is what was given for options[i]. */
-typedef struct serve_options {
-    arka_option options[MAX_OPTIONS];
-    const char *texts[MAX_OPTIONS];
-    arka_setting settings[MAX_OPTIONS];
-    int n;
-} serve_options;
-
-static void list_options(serve_options *o)
-{
-    static const char *const VALUES[] = {
-        [ARKA_KIND_TEXT] = "TEXT",         [ARKA_KIND_LIST] = "A,B,…",   [ARKA_KIND_INT] = "N",
-        [ARKA_KIND_BOOL] = "true|false",   [ARKA_KIND_SIZE] = "SIZE",    [ARKA_KIND_MIB] = "SIZE",
-        [ARKA_KIND_SECONDS] = "DURATION",  [ARKA_KIND_MS] = "DURATION",
-    };
-    *o = (serve_options){0};
-    for (int i = -1; i < ARKA_N_SETTINGS; i++) {
-        const arka_setting_info *info = &arka_setting_infos[i < 0 ? 0 : i];
-        if (i >= 0 && *info->option == 0)
-            continue;
-        o->settings[o->n] = (arka_setting)i;
-        o->options[o->n] = (arka_option){
-            .name = i < 0 ? "--config" : info->option,
-            .value = i < 0 ? "FILE" : VALUES[info->kind],
-            .help = i < 0 ? "read settings from a TOML file (or ARC_CONFIG_FILE)" : info->help,
-            .text = &o->texts[o->n],
-        };
-        o->n++;
-    }
-}
-
 void arka_serve_help(FILE *out)
 {
-    serve_options o;
-    list_options(&o);
+    arka_settings_options o;
+    arka_settings_options_init(&o);
     fputs("arc serve: run the database server until SIGTERM or SIGINT.\n\n"
           "Usage: arc serve [options]\n\n",
           out);
@@ -68,6 +36,10 @@ void arka_serve_help(FILE *out)
           "It listens at once. While it replays the log, requests that need the data get 503, and\n"
           "GET /ready says how far it is; a log line 'ready' says that it takes work.\n"
           "\n"
+          "On SIGHUP it reads its settings again. Under systemd it says when it is ready, how far a\n"
+          "replay is and that it is alive. What it may touch is walled in; a log line 'sandbox' says\n"
+          "by what.\n"
+          "\n"
           "On the first signal the server takes no more connections, finishes what runs, writes\n"
           "everything to Parquet and exits with 0; a second signal ends it at once with 1.\n",
           out);
@@ -79,30 +51,31 @@ static int fail(int code, const arka_error *err)
     return code;
 }
 
-/* All layers; the exit code on failure. */
-static int load_settings(int argc, char **argv, arka_settings *settings, arka_error *err)
+/* All layers; the exit code on failure. `layers`, which borrow from `o`, are to read them again. */
+static int load_settings(int argc, char **argv, arka_settings_options *o,
+                         arka_setting_layers *layers, arka_settings *settings, arka_error *err)
 {
-    serve_options o;
     const char *none[1];
     int n_none;
-    list_options(&o);
-    if (arka_args_parse(o.options, o.n, argc, argv, none, 0, &n_none, err) != ARKA_OK)
+    arka_setting_source failed;
+    *settings = (arka_settings){.arena = ARKA_ARENA_INIT};
+    arka_settings_options_init(o);
+    if (arka_args_parse(o->options, o->n, argc, argv, none, 0, &n_none, err) != ARKA_OK)
         return ARKA_EXIT_USAGE;
-    const char *file = o.texts[0] ? o.texts[0] : getenv("ARC_CONFIG_FILE");
-    if (file != NULL && *file != 0 && arka_settings_read_file(settings, file, err) != ARKA_OK)
-        return ARKA_EXIT_CONFIG;
-    if (arka_settings_read_environment(settings, getenv, err) != ARKA_OK ||
-        arka_failpoint_read_environment(err) != ARKA_OK)
-        return ARKA_EXIT_CONFIG;
-    for (int i = 1; i < o.n; i++) {
-        char where[64];
-        snprintf(where, sizeof where, "option %s", o.options[i].name);
-        if (o.texts[i] != NULL &&
-            arka_settings_set(settings, o.settings[i], arka_slice_of(o.texts[i]), ARKA_FROM_OPTION,
-                              where, err) != ARKA_OK)
-            return ARKA_EXIT_USAGE;
-    }
-    return arka_settings_finish(settings, err) == ARKA_OK ? ARKA_EXIT_OK : ARKA_EXIT_CONFIG;
+    *layers = arka_settings_options_layers(o);
+    if (arka_settings_load(layers, settings, &failed, err) != ARKA_OK)
+        return failed == ARKA_FROM_OPTION ? ARKA_EXIT_USAGE : ARKA_EXIT_CONFIG;
+    return arka_failpoint_read_environment(err) == ARKA_OK ? ARKA_EXIT_OK : ARKA_EXIT_CONFIG;
+}
+
+/* Which file it was, and what stands in the configuration and is of no use. */
+static void tell_of_settings(const arka_settings *s, const arka_log *log)
+{
+    if (s->file != NULL)
+        arka_log_write(log, ARKA_INFO, "settings", NULL, "from %s, the environment and options",
+                       s->file);
+    for (size_t i = 0; i < s->notes.n; i++)
+        arka_log_write(log, ARKA_WARN, "settings", NULL, "%s", s->notes.items[i].text);
 }
 
 static arka_log make_log(const arka_settings *s)
@@ -128,10 +101,11 @@ static void raise_descriptor_limit(void)
 static void put_url(const arka_settings *s, int port, char url[300])
 {
     bool v6 = strchr(s->host, ':') != NULL;
+    const char *scheme = s->tls_enabled ? "https" : "http";
     const char *host =
         *s->host == 0 || strcmp(s->host, "0.0.0.0") == 0 || strcmp(s->host, "::") == 0 ? "127.0.0.1"
                                                                                        : s->host;
-    snprintf(url, 300, v6 && host == s->host ? "http://[%s]:%d" : "http://%s:%d", host, port);
+    snprintf(url, 300, v6 && host == s->host ? "%s://[%s]:%d" : "%s://%s:%d", scheme, host, port);
 }
 
 static void greet(const arka_settings *s, const arka_log *log, const char *url)
@@ -154,54 +128,6 @@ static void end_at_once(int signal_number)
     _exit(ARKA_EXIT_FAILED);
 }
 
-static void stop_signals(sigset_t *out)
-{
-    sigemptyset(out);
-    sigaddset(out, SIGTERM);
-    sigaddset(out, SIGINT);
-}
-
-/*
- * Wait until the data is open, or a signal came first: then `*got` is it. `signals` are blocked.
- * A log that is being replayed can be left at any time, so both are waited for at once.
- */
-static arka_status wait_open(arka_server *server, const sigset_t *signals, int *got,
-                             arka_error *err)
-{
-    struct signalfd_siginfo info;
-    struct pollfd fds[2] = {
-        {.fd = arka_server_opened_fd(server), .events = POLLIN},
-        {.fd = signalfd(-1, signals, SFD_CLOEXEC), .events = POLLIN},
-    };
-    while (poll(fds, 2, -1) < 0 || (fds[0].revents | fds[1].revents) == 0)
-        ;
-    if (fds[1].revents & POLLIN && read(fds[1].fd, &info, sizeof info) == (ssize_t)sizeof info)
-        *got = (int)info.ssi_signo;
-    if (fds[1].fd >= 0)
-        close(fds[1].fd);
-    return *got != 0 ? ARKA_OK : arka_server_opened(server, err);
-}
-
-/* Until a signal; the signal, or 0 when the data could not be opened. */
-static int serve_until_signal(arka_server *server, const arka_settings *settings,
-                              const arka_log *log, const sigset_t *signals)
-{
-    arka_error err = {0};
-    char url[300];
-    int got = 0;
-    put_url(settings, arka_server_port(server), url);
-    arka_log_write(log, ARKA_INFO, "listening", NULL, "%s, data in %s", url, settings->base_path);
-    if (wait_open(server, signals, &got, &err) != ARKA_OK) {
-        arka_log_write(log, ARKA_ERROR, "start_failed", NULL, "%s", err.msg);
-        return 0;
-    }
-    if (got == 0)
-        greet(settings, log, url);
-    while (got == 0 && sigwait(signals, &got) != 0)
-        ;
-    return got;
-}
-
 static int stop(arka_server *server, const arka_log *log)
 {
     arka_error err = {0};
@@ -218,30 +144,96 @@ static int stop(arka_server *server, const arka_log *log)
     return code;
 }
 
-static int serve(const arka_settings *settings, const arka_log *log)
+/* What runs, for the calls that come back while it serves. */
+typedef struct serving {
+    const arka_settings *settings;
+    const arka_setting_layers *layers; /* where they came from */
+    arka_log *log;
+    arka_notify notify;
+    arka_server *server;
+    char url[300];
+} serving;
+
+static void on_ready(void *context)
+{
+    const serving *s = context;
+    greet(s->settings, s->log, s->url);
+}
+
+static void on_reload(void *context)
+{
+    const serving *s = context;
+    ARKA_IGNORE(arka_server_reload(s->server, s->layers, NULL)); /* the log has what is wrong */
+    arka_log_set_level(s->log, arka_log_level_parse(arka_server_settings(s->server)->log_level));
+}
+
+/* Its end, in peace (`got` is the signal) or because the data could not be opened. */
+static int end(serving *s, int got, const sigset_t *signals, const arka_error *why)
+{
+    bool stuck; /* never after a failed start: no query has run */
+    if (got != 0) {
+        arka_log_write(s->log, ARKA_INFO, "stopping", NULL, "%s: finishing requests, then flushing",
+                       got == SIGTERM ? "SIGTERM" : "SIGINT");
+        arka_notify_send(&s->notify, "STOPPING=1\nSTATUS=finishing requests, then flushing");
+    } else {
+        arka_log_write(s->log, ARKA_ERROR, "start_failed", NULL, "%s", why->msg);
+        arka_notify_send(&s->notify, "STOPPING=1\nSTATUS=%s", why->msg);
+    }
+    signal(SIGTERM, end_at_once);
+    signal(SIGINT, end_at_once);
+    signal(SIGHUP, SIG_IGN);
+    pthread_sigmask(SIG_UNBLOCK, signals, NULL);
+    if (got != 0)
+        return stop(s->server, s->log);
+    ARKA_IGNORE(arka_server_stop(s->server, &stuck, NULL)); /* the failed start is the one to tell */
+    return ARKA_EXIT_FAILED;
+}
+
+static int run_until_signal(serving *s, const sigset_t *signals)
 {
     arka_error err = {0};
-    arka_server *server = NULL;
+    put_url(s->settings, arka_server_port(s->server), s->url);
+    arka_log_write(s->log, ARKA_INFO, "listening", NULL, "%s, data in %s", s->url,
+                   s->settings->base_path);
+    arka_service service = {.server = s->server,
+                            .log = s->log,
+                            .notify = &s->notify,
+                            .url = s->url,
+                            .signal_fd = signalfd(-1, signals, SFD_CLOEXEC),
+                            .ready = on_ready,
+                            .reload = on_reload,
+                            .context = s};
+    int got = arka_service_run(&service, &err);
+    if (service.signal_fd >= 0)
+        close(service.signal_fd);
+    return end(s, got, signals, &err);
+}
+
+static int serve(const arka_settings *settings, const arka_setting_layers *layers, arka_log *log)
+{
+    arka_error err = {0};
+    serving s = {.settings = settings, .layers = layers, .log = log};
     sigset_t signals;
     /* before any thread is started, so that all of them leave the signals to this one */
-    stop_signals(&signals);
+    arka_service_signals(&signals);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a failed write, not our end */
-    if (arka_server_start(settings, log, &server, &err) != ARKA_OK)
-        return fail(ARKA_EXIT_FAILED, &err);
-    int got = serve_until_signal(server, settings, log, &signals);
-    if (got != 0)
-        arka_log_write(log, ARKA_INFO, "stopping", NULL, "%s: finishing requests, then flushing",
-                       got == SIGTERM ? "SIGTERM" : "SIGINT");
-    signal(SIGTERM, end_at_once);
-    signal(SIGINT, end_at_once);
-    pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
-    if (got != 0)
-        return stop(server, log);
-    bool stuck;                                          /* never: no query has run */
-    ARKA_IGNORE(arka_server_stop(server, &stuck, NULL)); /* the failed start is the one to tell */
-    return ARKA_EXIT_FAILED;
+    if (arka_notify_open(&s.notify, getenv, &err) != ARKA_OK)
+        arka_log_write(log, ARKA_WARN, "not_notified", NULL, "%s", err.msg);
+    err = (arka_error){0};
+    /* likewise before any thread, and after the last thing that it would forbid */
+    arka_status status = arka_wall_build(settings, settings->file, log, &err);
+    int code = status == ARKA_FORBIDDEN || status == ARKA_INPUT ? ARKA_EXIT_CONFIG
+                                                                : ARKA_EXIT_FAILED;
+    if (status == ARKA_OK)
+        status = arka_server_start(settings, log, &s.server, &err);
+    if (status == ARKA_OK)
+        code = run_until_signal(&s, &signals);
+    else
+        fail(code, &err);
+    arka_notify_close(&s.notify);
+    return code;
 }
 
 /*
@@ -265,19 +257,19 @@ int arka_serve_main(int argc, char **argv)
 {
     arka_error err = {0};
     arka_settings settings;
-    int code = ARKA_EXIT_OK;
+    arka_settings_options options;
+    arka_setting_layers layers;
+    int code;
     uint64_t seed;
     arka_random_bytes(&seed, sizeof seed);
     arka_hash_set_seed(seed);
-    if (arka_settings_init(&settings, &err) != ARKA_OK)
-        code = ARKA_EXIT_FAILED;
-    else
-        code = load_settings(argc, argv, &settings, &err);
+    code = load_settings(argc, argv, &options, &layers, &settings, &err);
     if (code == ARKA_EXIT_OK) {
         arka_log log = make_log(&settings);
+        tell_of_settings(&settings, &log);
         keep_memory(settings.memory_limit);
         raise_descriptor_limit();
-        code = serve(&settings, &log);
+        code = serve(&settings, &layers, &log);
         arka_log_fini(&log);
     } else {
         fail(code, &err);
