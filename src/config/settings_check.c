@@ -70,15 +70,6 @@ static arka_status check_tls(arka_settings *s, arka_error *err)
     return ARKA_OK;
 }
 
-static arka_status check_auth(arka_settings *s, arka_error *err)
-{
-    if (s->auth_enabled)
-        return arka_fail(err, ARKA_INPUT,
-                         "auth.enabled = true, but this version cannot check tokens: set it to "
-                         "false and let only trusted hosts reach the server");
-    return ARKA_OK;
-}
-
 static arka_status check_database(arka_settings *s, arka_error *err)
 {
     if (arka_name_check_database(arka_slice_of(s->database), err) != ARKA_OK) {
@@ -122,7 +113,7 @@ arka_status arka_settings_finish(arka_settings *s, arka_error *err)
 {
     /* checks of several settings at once; each stands alone, so that all faults are found */
     static arka_status (*const CHECKS[])(arka_settings *s, arka_error *err) = {
-        check_tls, check_log_sizes, check_auth, check_database, check_data_dir, settle_memory,
+        check_tls, check_log_sizes, check_database, check_data_dir, settle_memory,
     };
     arka_status status = ARKA_OK;
     for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {

@@ -222,7 +222,6 @@ TEST(the_whole_is_checked)
                  "wal.max_total_mb = 200 has no room for two segments of wal.max_size_mb = 128");
     assert_int_equal(finish_with(ARKA_SETTING_wal_sync_mode, "fsync"), ARKA_OK);
     assert_int_equal(finish_with(ARKA_SETTING_wal_sync_mode, "async"), ARKA_OK);
-    ASSERT_FAILS(finish_with(ARKA_SETTING_auth_enabled, "true"), ARKA_INPUT, "cannot check tokens");
     ASSERT_FAILS(finish_with(ARKA_SETTING_database, "../x"), ARKA_INPUT, "storage.database: ");
     ASSERT_FAILS(finish_with(ARKA_SETTING_data_dir, ""), ARKA_INPUT, "storage.data_dir is empty");
 }

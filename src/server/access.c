@@ -1,52 +1,183 @@
 #include "server/access.h"
 
+#include "server/credential.h"
+#include "server/server_priv.h"
+
+static arka_scope *scope_of(const arka_request *r)
+{
+    return r->identity != NULL ? r->identity->scope : NULL;
+}
+
+/* ---- what a route asks for ---- */
+
+/* 0: any token will do. */
+static arka_rights rights_of(const arka_route *route)
+{
+    static const arka_rights RIGHTS[] = {
+        [ARKA_PERMISSION_NONE] = 0,
+        [ARKA_PERMISSION_ANY] = 0,
+        [ARKA_PERMISSION_READ] = ARKA_MAY_READ,
+        [ARKA_PERMISSION_WRITE] = ARKA_MAY_WRITE,
+        [ARKA_PERMISSION_DELETE] = ARKA_MAY_DELETE,
+        [ARKA_PERMISSION_ADMIN] = ARKA_MAY_ADMIN,
+    };
+    return RIGHTS[route->permission];
+}
+
+bool arka_access_listed(const char *list, arka_slice path)
+{
+    arka_slice rest = arka_slice_of(list), word;
+    if (path.len > 1 && path.data[path.len - 1] == '/')
+        path.len--; /* the same route */
+    while (arka_word_next(&rest, &word)) {
+        bool prefix = word.len > 0 && word.data[word.len - 1] == '*';
+        size_t n = word.len - prefix;
+        if (word.len > 0 && (prefix ? path.len >= n : path.len == n) &&
+            memcmp(path.data, word.data, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_open(const arka_request *r)
+{
+    const arka_settings *s = r->server->settings;
+    return !s->auth_enabled || r->route->permission == ARKA_PERMISSION_NONE ||
+           arka_access_listed(s->auth_allowlist, r->path);
+}
+
+/* ---- who asks ---- */
+
+arka_status arka_access_prove(arka_request *r, arka_identity **out, arka_error *err)
+{
+    arka_credential credential;
+    *out = NULL;
+    arka_credential_find(r, &credential);
+    arka_status status =
+        credential.first.len == 0
+            ? arka_fail(err, ARKA_NOTFOUND,
+                        "this needs a token: send it as 'Authorization: Bearer TOKEN'")
+            : arka_auth_check(r->server->auth, credential.first, credential.second, r->arrived_us,
+                              out, err);
+    arka_credential_wipe(&credential);
+    return status;
+}
+
+static void answer_unproven(arka_request *r, const arka_error *err)
+{
+    if (err->code == ARKA_NOTFOUND || err->code == ARKA_FORBIDDEN) {
+        arka_answer_error(r, 401, "unauthorized", "%s", err->msg);
+        arka_answer_header(r, "WWW-Authenticate", "Bearer realm=\"arc\"");
+        return;
+    }
+    if (err->code != ARKA_BUSY && err->code != ARKA_NOMEM)
+        arka_log_write(r->server->log, ARKA_ERROR, "token_not_checked", r->id, "%s", err->msg);
+    arka_answer_error(r, 503, "unavailable", "%s",
+                      err->code == ARKA_BUSY ? err->msg : "tokens cannot be checked at the moment");
+}
+
+arka_handled arka_access_refuse(arka_request *r, arka_rights needed)
+{
+    return arka_answer_error(r, 403, "forbidden",
+                             "this needs the permission '%s', which the token '%s' does not have",
+                             arka_right_name(needed), r->identity ? r->identity->name : "");
+}
+
 void arka_access_check(arka_request *r)
 {
+    arka_error err = {0};
     r->identity = NULL;
+    if (is_open(r))
+        return;
+    if (arka_access_prove(r, &r->identity, &err) != ARKA_OK) {
+        answer_unproven(r, &err);
+        return;
+    }
+    arka_rights needed = rights_of(r->route);
+    if (!arka_rights_has(r->identity->rights, needed))
+        arka_access_refuse(r, needed);
 }
 
 void arka_access_drop(arka_request *r)
 {
+    arka_identity_unref(r->identity);
     r->identity = NULL;
 }
 
+/* ---- what they may ---- */
+
 bool arka_access_may(const arka_request *r, arka_rights rights)
 {
-    return true;
+    if (!r->server->settings->auth_enabled)
+        return true;
+    /* nobody was asked: the route's own permission is given to all, and no more */
+    return arka_rights_has(r->identity ? r->identity->rights : rights_of(r->route), rights);
 }
 
 bool arka_access_table(const arka_request *r, arka_slice database, arka_slice table)
 {
-    return true;
+    return arka_scope_has_table(scope_of(r), database, table);
 }
 
 bool arka_access_database(const arka_request *r, arka_slice database)
 {
-    return true;
+    return arka_scope_has_database(scope_of(r), database);
 }
 
 bool arka_access_all_of(const arka_request *r, arka_slice database)
 {
-    return true;
+    return arka_scope_has_all_of(scope_of(r), database);
+}
+
+bool arka_access_everything(const arka_request *r)
+{
+    return scope_of(r) == NULL;
 }
 
 const char *arka_access_scope_text(const arka_request *r)
 {
-    return "";
+    return arka_scope_text(scope_of(r));
+}
+
+static bool sees_database(const void *context, arka_slice database)
+{
+    return arka_scope_has_database(context, database);
+}
+
+static bool sees_table(const void *context, arka_slice database, arka_slice table)
+{
+    return arka_scope_has_table(context, database, table);
 }
 
 arka_visibility arka_access_visibility(const arka_request *r)
 {
-    return (arka_visibility){0};
+    arka_visibility v = {
+        .key = "",
+        .no_admin = !arka_access_may(r, ARKA_MAY_ADMIN),
+        .token_id = r->identity ? r->identity->token_id : 0,
+    };
+    if (scope_of(r) == NULL)
+        return v;
+    v.context = arka_scope_ref(scope_of(r));
+    v.key = arka_scope_text(v.context);
+    v.database = sees_database;
+    v.table = sees_table;
+    return v;
 }
 
 void arka_access_visibility_release(arka_visibility *visibility)
 {
+    arka_scope_unref((arka_scope *)(uintptr_t)visibility->context);
     *visibility = (arka_visibility){0};
 }
 
 arka_status arka_access_priority(const arka_request *r, arka_priority *out, arka_error *err)
 {
+    arka_slice asked = arka_request_header(r, "x-arc-priority");
     *out = ARKA_PRIORITY_NORMAL;
+    if (asked.len > 0)
+        ARKA_TRY(arka_priority_parse(asked, out, err));
+    if (r->identity != NULL && *out > r->identity->max_priority)
+        *out = r->identity->max_priority;
     return ARKA_OK;
 }

@@ -11,19 +11,30 @@
 
 /**
  * Once a request, when its route is known and before anything of its body is used: finds the
- * credential (Authorization, x-api-key, parameter p), proves it, sets r->identity. If the route asks
- * for more than that is worth, the answer is made: 401, 403, or 503 when the store cannot be read.
+ * credential (credential.h), proves it, sets r->identity. If the route asks for more than that is
+ * worth, the answer is made: 401, 403, or 503 when the store cannot be read. Public routes, and
+ * paths of auth.allowlist, do not look at the credential: r->identity stays NULL.
  */
 void arka_access_check(arka_request *r);
 /** Gives r->identity back. */
 void arka_access_drop(arka_request *r);
+/**
+ * The proof alone, for a route that is public. ARKA_NOTFOUND: there is no credential;
+ * ARKA_FORBIDDEN: it is not valid; ARKA_BUSY: try again. *out is one reference.
+ */
+ARKA_MUST_USE arka_status arka_access_prove(arka_request *r, arka_identity **out, arka_error *err);
 
 /** Beyond the route: may it do this as well? */
 bool arka_access_may(const arka_request *r, arka_rights rights);
+/** The answer 403, which names the permission. */
+arka_handled arka_access_refuse(arka_request *r, arka_rights needed);
+
 /** By the scope alone; what is outside of it must look as if it did not exist. */
 bool arka_access_table(const arka_request *r, arka_slice database, arka_slice table);
 bool arka_access_database(const arka_request *r, arka_slice database);
 bool arka_access_all_of(const arka_request *r, arka_slice database);
+/** Is there no scope? What is about all databases at once is only for those without. */
+bool arka_access_everything(const arka_request *r);
 /** "" when everything may be seen; equal texts see the same. As long as the request's identity. */
 const char *arka_access_scope_text(const arka_request *r);
 /** For a query of this request; keeps its own reference to what it needs until _release. */
@@ -32,5 +43,9 @@ void arka_access_visibility_release(arka_visibility *visibility);
 /** As asked by x-arc-priority, at most what the token may. ARKA_INPUT: no such word. */
 ARKA_MUST_USE arka_status arka_access_priority(const arka_request *r, arka_priority *out,
                                                arka_error *err);
+
+/** Is `path` (normalised) one of a comma list of paths? An entry that ends in '*' is a beginning.
+ */
+bool arka_access_listed(const char *list, arka_slice path);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "server/recoveries.h"
 #include "server/server_priv.h"
+#include "server/tokens.h"
 #include "server/system_tables.h"
 
 enum { TELL_EVERY_MS = 1000 };
@@ -192,6 +193,8 @@ static void open_both(void *context)
     arka_server *server = context;
     arka_opening *o = &server->opening;
     o->status = open_engine(server, &o->error);
+    if (o->status == ARKA_OK && server->auth == NULL) /* nobody is asked for one, but they are kept */
+        o->status = arka_server_open_tokens(server, &o->error);
     if (o->status == ARKA_OK)
         o->status = open_sql(server, &o->error);
     if (o->status == ARKA_OK)

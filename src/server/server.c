@@ -2,6 +2,7 @@
 
 #include "server/route_stats.h"
 #include "server/server_priv.h"
+#include "server/tokens.h"
 
 static arka_status start(arka_server *server, arka_error *err)
 {
@@ -18,6 +19,8 @@ static arka_status start(arka_server *server, arka_error *err)
                               err));
     if (s->tls_enabled)
         ARKA_TRY(arka_tls_new(s, server->log, &server->tls, err));
+    if (s->auth_enabled) /* before the data is there, requests are told apart as they are later */
+        ARKA_TRY(arka_server_open_tokens(server, err));
     ARKA_TRY(arka_http_new(server, &server->http, err));
     ARKA_TRY(arka_listener_new(server->http, s->host, (int)s->port, &server->listener, err));
     return arka_opening_start(server, err);
@@ -47,6 +50,7 @@ static arka_status stop(arka_server *server, arka_error *err)
         arka_status closed = arka_engine_close(server->engine, err);
         status = status != ARKA_OK ? status : closed;
     }
+    arka_auth_close(server->auth);
     arka_memory_keeper_stop(&server->memory_keeper);
     arka_route_table_free(server->routes);
     arka_route_stats_free(server->route_stats);
@@ -74,10 +78,10 @@ arka_status arka_server_start(const arka_settings *settings, const arka_log *log
         ARKA_IGNORE(stop(server, NULL)); /* the first failure is the one to tell */
         return status;
     }
-    if (!arka_listener_is_loopback(server->listener))
+    if (!settings->auth_enabled && !arka_listener_is_loopback(server->listener))
         arka_log_write(log, ARKA_WARN, "no_authentication", NULL,
-                       "listening on %s: everyone who reaches this address can read and write "
-                       "everything, because tokens are not built yet",
+                       "listening on %s with auth.enabled = false: everyone who reaches this "
+                       "address can read, write and remove everything",
                        *settings->host ? settings->host : "all addresses");
     *out = server;
     return ARKA_OK;

@@ -33,7 +33,7 @@ struct arka_server {
     const arka_log *log;
     arka_mono started;
     arka_opening opening;
-    arka_auth *auth;     /* NULL: nobody is asked for a token */
+    arka_auth *auth; /* before HTTP when tokens are asked for, else with the data */
     arka_engine *engine; /* these two only once it is open */
     arka_sql *sql;
     arka_workers *workers; /* large writes, flushes, lists */
