@@ -109,14 +109,14 @@ static arka_status show_databases(results *q, arka_error *err)
 
 static arka_status show_measurements(results *q, const arka_influxql_statement *s, arka_error *err)
 {
-    arka_slice database = s->name.len > 0 ? s->name : q->database;
+    arka_slice database = s->database.len > 0 ? s->database : q->database;
     size_t head = q->out->len;
     ARKA_TRY(arka_name_check_database(database, err));
     arka_buf_literal(q->out,
                      ",\"series\":[{\"name\":\"measurements\",\"columns\":[\"name\"],\"values\":[");
     q->any = false;
-    q->skip = s->offset;
-    q->left = s->limit;
+    q->skip = s->query.offset;
+    q->left = s->query.limit > 0 ? s->query.limit : -1;
     ARKA_TRY(arka_engine_each_table(q->request->server->engine, database, put_measurement, q, err));
     end_series(q, head);
     return ARKA_OK;
@@ -124,7 +124,7 @@ static arka_status show_measurements(results *q, const arka_influxql_statement *
 
 static arka_status show_policies(results *q, const arka_influxql_statement *s, arka_error *err)
 {
-    arka_slice database = s->name.len > 0 ? s->name : q->database;
+    arka_slice database = s->database.len > 0 ? s->database : q->database;
     ARKA_TRY(arka_name_check_database(database, err));
     if (!arka_engine_has_database(q->request->server->engine, database))
         return arka_fail(err, ARKA_NOTFOUND, "database not found: %.*s", ARKA_FMT(database));
@@ -138,7 +138,7 @@ static arka_status show_policies(results *q, const arka_influxql_statement *s, a
 static arka_status run_statement(results *q, const arka_influxql_statement *s, arka_error *err)
 {
     arka_status status;
-    switch (s->kind) {
+    switch ((int)s->kind) {
     case ARKA_INFLUXQL_CREATE_DATABASE:
         ARKA_TRY(arka_name_check_database(s->name, err));
         status = arka_engine_create_database(q->request->server->engine, s->name, err);
@@ -152,7 +152,6 @@ static arka_status run_statement(results *q, const arka_influxql_statement *s, a
         return show_measurements(q, s, err);
     case ARKA_INFLUXQL_SHOW_RETENTION_POLICIES:
         return show_policies(q, s, err);
-    case ARKA_INFLUXQL_OTHER:
     default:
         return arka_fail(err, ARKA_INTERNAL, "no such statement");
     }
@@ -172,12 +171,20 @@ static void put_result(results *q, size_t id, const arka_influxql_statement *s)
     arka_buf_byte(q->out, '}');
 }
 
+static bool is_supported(const arka_influxql_statement *s)
+{
+    return s->kind == ARKA_INFLUXQL_CREATE_DATABASE || s->kind == ARKA_INFLUXQL_SHOW_DATABASES ||
+           (s->kind == ARKA_INFLUXQL_SHOW_MEASUREMENTS && s->with == NULL &&
+            s->query.condition == NULL) ||
+           s->kind == ARKA_INFLUXQL_SHOW_RETENTION_POLICIES;
+}
+
 static arka_handled run_statements(arka_request *r, arka_slice database,
                                    const arka_influxql_statements *list)
 {
     for (size_t i = 0; i < list->n; i++) {
         arka_slice text = list->items[i].text;
-        if (list->items[i].kind == ARKA_INFLUXQL_OTHER)
+        if (!is_supported(&list->items[i]))
             return arka_answer_error(r, 501, "not_implemented",
                                      "this InfluxQL statement is not supported, only CREATE "
                                      "DATABASE and SHOW DATABASES, MEASUREMENTS, RETENTION "
@@ -204,7 +211,7 @@ static arka_status read_statements(arka_request *r, arka_slice *database,
         *database = arka_slice_of(r->server->settings->database);
     if (text.len == 0)
         return arka_fail(err, ARKA_INPUT, "missing required parameter \"q\"");
-    return arka_influxql_parse(text, &r->arena, list, err);
+    return arka_influxql_parse(text, NULL, &r->arena, list, err);
 }
 
 arka_handled arka_handle_influxql(arka_request *r)
@@ -217,6 +224,5 @@ arka_handled arka_handle_influxql(arka_request *r)
         how = run_statements(r, database, &list);
     else
         how = arka_answer_fail(r, &err);
-    arka_vec_fini(&list);
     return how;
 }
