@@ -10,6 +10,7 @@
 
 #include "base/number.h"
 #include "server/access.h"
+#include "server/compress.h"
 #include "server/loop.h"
 #include "server/reply.h"
 #include "server/route_stats.h"
@@ -527,6 +528,8 @@ arka_loop *arka_http_loop(arka_request *r)
 void arka_http_give_back(arka_request *r)
 {
     connection *c = connection_of(r);
+    if (r->answer.stream == NULL)
+        arka_compress_answer(r);
     arka_loop_resume(c->loop, &c->resuming, r->connection);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/vec.h"
 #include "os/thread.h"
+#include "server/compress.h"
 #include "server/http.h"
 #include "server/loop.h"
 #include "server/server_priv.h"
@@ -27,6 +28,9 @@ struct arka_stream {
     int fd;
     struct MHD_Response *response; /* the reader's */
     double execution_ms;           /* < 0: not set */
+    arka_compressor *compressor;   /* the worker's, as is packed; NULL: pieces go as they are */
+    arka_buf packed;
+    bool lost; /* a piece could not be compressed */
 
     arka_mutex lock;
     arka_cond room;
@@ -66,6 +70,8 @@ void arka_stream_unref(arka_stream *stream)
     for (int i = 0; i < stream->n_spare; i++)
         arka_buf_fini(&stream->spare[i]);
     arka_buf_fini(&stream->current);
+    arka_buf_fini(&stream->packed);
+    arka_compressor_free(stream->compressor);
     arka_vec_fini(&stream->pieces);
     arka_cond_fini(&stream->room);
     arka_mutex_fini(&stream->lock);
@@ -86,8 +92,24 @@ void arka_stream_set_ms(arka_stream *stream, double execution_ms)
 
 /* ---- worker ---- */
 
+/* `piece`, which is left empty, into `packed`, behind what is there. */
+static void pack(arka_stream *s, arka_buf *piece, bool last)
+{
+    if (!s->lost)
+        s->lost = !arka_compressor_run(s->compressor, (arka_slice){piece->data, piece->len}, last,
+                                       &s->packed);
+    arka_buf_clear(piece);
+}
+
 void arka_stream_begin(arka_stream *stream, arka_request *r, arka_buf *first)
 {
+    stream->compressor = arka_compress_stream(r);
+    if (stream->compressor != NULL) {
+        pack(stream, first, false);
+        arka_buf_fini(first);
+        *first = stream->packed;
+        stream->packed = (arka_buf)ARKA_BUF_INIT;
+    }
     stream->connection = r->connection;
     stream->loop = arka_http_loop(r);
     stream->fd = r->fd;
@@ -131,7 +153,7 @@ static bool wait_for_room(arka_stream *s)
     }
 }
 
-bool arka_stream_push(arka_stream *stream, arka_buf *piece)
+static bool push(arka_stream *stream, arka_buf *piece)
 {
     if (piece->len == 0)
         return true;
@@ -150,8 +172,21 @@ bool arka_stream_push(arka_stream *stream, arka_buf *piece)
     return taken;
 }
 
+bool arka_stream_push(arka_stream *stream, arka_buf *piece)
+{
+    if (stream->compressor == NULL)
+        return push(stream, piece);
+    pack(stream, piece, false);
+    return !stream->lost && push(stream, &stream->packed);
+}
+
 void arka_stream_end(arka_stream *stream, bool complete)
 {
+    arka_buf nothing = ARKA_BUF_INIT;
+    if (complete && stream->compressor != NULL) {
+        pack(stream, &nothing, true);
+        complete = !stream->lost && push(stream, &stream->packed);
+    }
     arka_mutex_lock(&stream->lock);
     stream->ended = true;
     stream->complete = complete;
