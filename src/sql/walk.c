@@ -43,6 +43,14 @@ static bool name_eq(arka_slice a, arka_slice b)
     return a.len == b.len && strncasecmp(a.data, b.data, a.len) == 0;
 }
 
+static bool named(arka_slice name, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (name_eq(name, arka_slice_of(*names)))
+            return true;
+    return false;
+}
+
 static size_t place(walk *w, const arka_tree *t)
 {
     int64_t at = arka_tree_i64(t, "query_location", -1);
@@ -242,6 +250,24 @@ static arka_status check_window(walk *w, const arka_tree *t)
     return ARKA_OK;
 }
 
+/*
+ * list_aggregate(list, 'name', …) calls the function of that name: it must be a literal that says
+ * one that may be called.
+ */
+static arka_status check_named_function(walk *w, const arka_tree *t)
+{
+    static const char *const CALLERS[] = {"aggregate",      "array_aggr", "array_aggregate",
+                                          "list_aggr", "list_aggregate", NULL};
+    if (!named(arka_tree_text(t, "function_name"), CALLERS))
+        return ARKA_OK;
+    const arka_tree *list = arka_tree_first(t, "children");
+    const arka_tree *name = list ? list->next : NULL;
+    if (!arka_tree_is(name, "class", "CONSTANT"))
+        return refuse(w, t, "the name of an aggregate that is not a literal", (arka_slice){"", 0});
+    arka_slice called = arka_tree_text(arka_tree_get(name, "value"), "value");
+    return arka_function_allowed(called) ? ARKA_OK : refuse(w, name, "function ", called);
+}
+
 /* current_schema(), or the word alone, which may also be a column's. */
 static bool is_current_schema(const arka_tree *t)
 {
@@ -273,7 +299,7 @@ static arka_status check_expression(walk *w, const arka_tree *t, arka_slice clas
     if (arka_tree_true(t, "export_state"))
         return refuse(w, t, "EXPORT_STATE", (arka_slice){"", 0});
     if (arka_function_allowed(name))
-        return ARKA_OK;
+        return check_named_function(w, t);
     if (arka_function_denied(name) || arka_table_function_allowed(name))
         return refuse(w, t, "function ", name);
     return arka_complain(w->err, ARKA_INPUT, &w->inspection->text, place(w, t),
