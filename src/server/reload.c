@@ -100,5 +100,9 @@ arka_status arka_server_reload(arka_server *server, const arka_setting_layers *l
         arka_settings_fini(&version->settings);
         arka_free(version);
     }
+    /* whatever became of the settings: a new certificate has the name of the old one */
+    if (server->tls != NULL)
+        ARKA_IGNORE(arka_tls_reload(server->tls, arka_server_settings(server), NULL) !=
+                    ARKA_OK); /* it has said so in the log */
     return status;
 }
