@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "server/monitor.h"
 #include "server/route_stats.h"
 #include "server/server_priv.h"
 #include "server/tokens.h"
@@ -23,6 +24,7 @@ static arka_status start(arka_server *server, arka_error *err)
         ARKA_TRY(arka_server_open_tokens(server, err));
     ARKA_TRY(arka_http_new(server, &server->http, err));
     ARKA_TRY(arka_listener_new(server->http, s->host, (int)s->port, &server->listener, err));
+    ARKA_TRY(arka_monitor_start(server, &server->monitor, err));
     return arka_opening_start(server, err);
 }
 
@@ -40,6 +42,7 @@ static arka_status stop(arka_server *server, arka_error *err)
     /* … and before that what the engine gives back: writes that wait for the log */
     if (server->engine != NULL)
         status = arka_engine_finish(server->engine, err);
+    arka_monitor_stop(server->monitor); /* looks at all of these */
     arka_http_free(server->http);
     arka_tls_free(server->tls);
     arka_workers_free(server->queries);

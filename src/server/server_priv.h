@@ -47,6 +47,7 @@ struct arka_server {
     arka_rejects rejects;
     arka_counters counters;
     struct arka_route_stats *route_stats;
+    struct arka_monitor *monitor;
     arka_memory_keeper memory_keeper;
     atomic_int_least64_t asked_at_ns, asked_cpu_ns; /* the use of processors, the last time */
     atomic_bool stopping;
