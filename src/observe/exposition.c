@@ -46,7 +46,8 @@ static bool is(arka_slice word, const char *name)
     return word.len == strlen(name) && strncasecmp(word.data, name, word.len) == 0;
 }
 
-/* The q of parameters such as "version=1.0.0;q=0.5": 1 when none is given, 0 when it is no number. */
+/* The q of parameters such as "version=1.0.0;q=0.5": 1 when none is given, 0 when it is no number.
+ */
 static double quality(arka_slice parameters, arka_slice *version)
 {
     double q = 1;
@@ -107,8 +108,7 @@ static void put_escaped(arka_buf *out, const char *text, bool quoted)
 static void put_head(const writer *w, const arka_family *family)
 {
     /* OpenMetrics names the family, the older format the sample */
-    const char *suffix =
-        family->kind == ARKA_METRIC_COUNTER && !w->open_metrics ? "_total" : "";
+    const char *suffix = family->kind == ARKA_METRIC_COUNTER && !w->open_metrics ? "_total" : "";
     const char *unit = arka_family_unit(family);
     arka_buf_printf(w->out, "# HELP %s%s ", family->name, suffix);
     put_escaped(w->out, family->help, w->open_metrics);
@@ -146,11 +146,11 @@ static arka_status put_sample(void *context, const arka_sample *s, arka_error *e
     return ARKA_OK;
 }
 
-arka_status arka_exposition_write(arka_gather *g, arka_exposition format, arka_buf *out,
+arka_status arka_exposition_write(arka_gathering *g, arka_exposition format, arka_buf *out,
                                   arka_error *err)
 {
     writer w = {out, format == ARKA_EXPOSITION_OPENMETRICS};
-    ARKA_TRY(arka_gather_each(g, put_sample, &w, err));
+    ARKA_TRY(arka_gathering_each(g, put_sample, &w, err));
     if (w.open_metrics)
         arka_buf_literal(out, "# EOF\n");
     return out->failed ? arka_fail_nomem(err, "the text of the metrics", out->cap) : ARKA_OK;

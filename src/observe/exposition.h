@@ -23,7 +23,7 @@ const char *arka_exposition_content_type(arka_exposition format);
 arka_exposition arka_exposition_choose(arka_slice accept, arka_exposition standard);
 
 /** Append all of it. ARKA_NOMEM. */
-ARKA_MUST_USE arka_status arka_exposition_write(arka_gather *g, arka_exposition format,
+ARKA_MUST_USE arka_status arka_exposition_write(arka_gathering *g, arka_exposition format,
                                                 arka_buf *out, arka_error *err);
 
 #endif

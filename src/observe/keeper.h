@@ -20,7 +20,8 @@ void arka_log_keeper_free(arka_log_keeper *keeper); /* NULL is fine */
  */
 bool arka_log_keeper_admit(arka_log_keeper *keeper, const char *event, arka_log_level level,
                            arka_mono now, int64_t *suppressed);
-/** An event with lines left out in a second that has ended; false: none. It is forgotten by that. */
+/** An event with lines left out in a second that has ended; false: none. It is forgotten by that.
+ */
 bool arka_log_keeper_settle(arka_log_keeper *keeper, arka_mono now, char event[64],
                             int64_t *suppressed);
 /** Keep a line, in place of the oldest ones. One that is larger than the ring is not kept. */

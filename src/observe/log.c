@@ -33,7 +33,7 @@ bool arka_log_level_find(arka_slice name, arka_log_level *out)
     static const struct {
         const char *name;
         arka_log_level level;
-    } WORDS[] = {{"debug", ARKA_DEBUG}, {"info", ARKA_INFO},   {"warn", ARKA_WARN},
+    } WORDS[] = {{"debug", ARKA_DEBUG},  {"info", ARKA_INFO},   {"warn", ARKA_WARN},
                  {"warning", ARKA_WARN}, {"error", ARKA_ERROR}, {"critical", ARKA_ERROR},
                  {"fatal", ARKA_ERROR}};
     for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++)

@@ -24,8 +24,8 @@ enum { ARKA_LOG_LEVELS = 4 };
 typedef enum arka_log_format { ARKA_LOG_TEXT, ARKA_LOG_JSON, ARKA_LOG_LOGFMT } arka_log_format;
 
 enum {
-    ARKA_LOG_MESSAGE = 2000,      /* bytes of a message; the rest of a longer one is left out */
-    ARKA_LOG_BURST = 200,         /* lines of one event within a second; debug has no such limit */
+    ARKA_LOG_MESSAGE = 2000,       /* bytes of a message; the rest of a longer one is left out */
+    ARKA_LOG_BURST = 200,          /* lines of one event within a second; debug has no such limit */
     ARKA_LOG_KEPT_BYTES = 4 << 20, /* of the last lines, as a program should have it */
 };
 

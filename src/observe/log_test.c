@@ -64,8 +64,8 @@ TEST(lines_name_their_query)
     assert_non_null(strstr(logged_about(ARKA_LOG_JSON, ARKA_INFO, about, "x"),
                            "\"message\":\"x\",\"request_id\":\"r-1\",\"query_id\":\"q-2\"}\n"));
     about.request_id = NULL;
-    assert_non_null(strstr(logged_about(ARKA_LOG_LOGFMT, ARKA_INFO, about, "x"),
-                           " message=x query_id=q-2\n"));
+    assert_non_null(
+        strstr(logged_about(ARKA_LOG_LOGFMT, ARKA_INFO, about, "x"), " message=x query_id=q-2\n"));
 }
 
 TEST(lines_below_the_level_are_dropped_and_it_can_change)

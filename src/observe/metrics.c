@@ -14,9 +14,9 @@ const arka_family arka_families[ARKA_N_FAMILIES] = {
 enum { FIRST_POWER = 4, LAST_POWER = 26 };
 
 typedef struct arka_gathered {
-    struct arka_gathered *next;    /* family after family, each begun where its first value came */
-    struct arka_gathered *same;    /* the next of the same family, from the first one */
-    struct arka_gathered *newest;  /* of the same family; of the first one only */
+    struct arka_gathered *next;   /* family after family, each begun where its first value came */
+    struct arka_gathered *same;   /* the next of the same family, from the first one */
+    struct arka_gathered *newest; /* of the same family; of the first one only */
     const arka_family *family;
     const char *labels[ARKA_METRIC_LABELS];
     int n_labels;
@@ -43,15 +43,15 @@ const char *arka_family_unit(const arka_family *family)
     return "";
 }
 
-void arka_gather_init(arka_gather *g)
+void arka_gathering_init(arka_gathering *g)
 {
-    *g = (arka_gather){.arena = ARKA_ARENA_INIT};
+    *g = (arka_gathering){.arena = ARKA_ARENA_INIT};
 }
 
-void arka_gather_fini(arka_gather *g)
+void arka_gathering_fini(arka_gathering *g)
 {
     arka_arena_fini(&g->arena);
-    *g = (arka_gather){.arena = ARKA_ARENA_INIT};
+    *g = (arka_gathering){.arena = ARKA_ARENA_INIT};
 }
 
 static int count_labels(const char *names)
@@ -63,7 +63,7 @@ static int count_labels(const char *names)
 }
 
 /* A new value behind those of its family; NULL: out of memory. */
-static arka_gathered *add(arka_gather *g, const arka_family *family, const char *const labels[4])
+static arka_gathered *add(arka_gathering *g, const arka_family *family, const char *const labels[4])
 {
     arka_gathered *one = arka_arena_zalloc(&g->arena, sizeof *one);
     if (one == NULL) {
@@ -96,16 +96,16 @@ static arka_gathered *add(arka_gather *g, const arka_family *family, const char 
     return one;
 }
 
-void arka_gather_put_labelled(arka_gather *g, const arka_family *family, double value,
-                              const char *const labels[4])
+void arka_gathering_put_labelled(arka_gathering *g, const arka_family *family, double value,
+                                 const char *const labels[4])
 {
     arka_gathered *one = add(g, family, labels);
     if (one != NULL)
         one->value = value;
 }
 
-void arka_gather_histogram_labelled(arka_gather *g, const arka_family *family,
-                                    const arka_latency_view *view, const char *const labels[4])
+void arka_gathering_histogram_labelled(arka_gathering *g, const arka_family *family,
+                                       const arka_latency_view *view, const char *const labels[4])
 {
     arka_gathered *one = add(g, family, labels);
     arka_latency_view *copy = arka_arena_alloc(&g->arena, sizeof *copy);
@@ -119,7 +119,7 @@ void arka_gather_histogram_labelled(arka_gather *g, const arka_family *family,
 /* ---- walking ---- */
 
 typedef struct walk {
-    arka_gather *gather;
+    arka_gathering *gather;
     arka_each_sample each;
     void *context;
     arka_sample sample;
@@ -140,7 +140,7 @@ static arka_status give(walk *w, const char *suffix, double value, arka_error *e
 }
 
 /* The label's name, out of the list "a,b,c". */
-static const char *label_name(arka_gather *g, const char *names, int which)
+static const char *label_name(arka_gathering *g, const char *names, int which)
 {
     for (; which > 0; which--)
         names = strchr(names, ',') + 1;
@@ -178,7 +178,8 @@ static arka_status give_one(walk *w, const arka_gathered *one, arka_error *err)
     return give(w, one->family->kind == ARKA_METRIC_COUNTER ? "_total" : "", one->value, err);
 }
 
-arka_status arka_gather_each(arka_gather *g, arka_each_sample each, void *context, arka_error *err)
+arka_status arka_gathering_each(arka_gathering *g, arka_each_sample each, void *context,
+                                arka_error *err)
 {
     walk w = {.gather = g, .each = each, .context = context};
     if (g->failed || g->arena.failed)

@@ -3,13 +3,12 @@
  * when somebody asks. Who counts keeps its own atomics and histograms; a gather collects them from
  * all and is then walked (each) or written as text (exposition.h).
  *
- *     arka_gather g;
- *     arka_gather_init(&g);
- *     arka_gather_put(&g, ARKA_FAMILY(arc_wal_groups), 17);
- *     arka_gather_put(&g, ARKA_FAMILY(arc_queries_running), 3, "high");      a value for each label
- *     arka_gather_histogram(&g, ARKA_FAMILY(arc_wal_sync_seconds), &view);
- *     status = arka_gather_each(&g, take_sample, context, err);
- *     arka_gather_fini(&g);
+ *     arka_gathering g;
+ *     arka_gathering_init(&g);
+ *     arka_gathering_put(&g, ARKA_FAMILY(arc_wal_groups), 17);
+ *     arka_gathering_put(&g, ARKA_FAMILY(arc_queries_running), 3, "high");      a value for each
+ * label arka_gathering_histogram(&g, ARKA_FAMILY(arc_wal_sync_seconds), &view); status =
+ * arka_gathering_each(&g, take_sample, context, err); arka_gathering_fini(&g);
  *
  * A gather belongs to one thread.
  */
@@ -21,7 +20,7 @@
 #include "base/latency.h"
 
 typedef enum arka_metric_kind {
-    ARKA_METRIC_COUNTER,   /* never goes down while the process lives */
+    ARKA_METRIC_COUNTER, /* never goes down while the process lives */
     ARKA_METRIC_GAUGE,
     ARKA_METRIC_HISTOGRAM, /* of seconds */
 } arka_metric_kind;
@@ -61,32 +60,32 @@ typedef struct arka_sample {
     bool first; /* of its family */
 } arka_sample;
 
-typedef struct arka_gather {
+typedef struct arka_gathering {
     struct arka_gathered *first, *last;
     arka_arena arena;
     bool failed; /* out of memory: something is missing */
-} arka_gather;
+} arka_gathering;
 
-void arka_gather_init(arka_gather *g);
-void arka_gather_fini(arka_gather *g);
+void arka_gathering_init(arka_gathering *g);
+void arka_gathering_fini(arka_gathering *g);
 
 /** `...`: a const char * for each label of the family; copied. `family` outlives the gather. */
-#define arka_gather_put(g, family, value, ...)                                                     \
-    arka_gather_put_labelled(g, family, (double)(value), (const char *const[4]){__VA_ARGS__})
-void arka_gather_put_labelled(arka_gather *g, const arka_family *family, double value,
-                              const char *const labels[4]);
-#define arka_gather_histogram(g, family, view, ...)                                                \
-    arka_gather_histogram_labelled(g, family, view, (const char *const[4]){__VA_ARGS__})
-void arka_gather_histogram_labelled(arka_gather *g, const arka_family *family,
-                                    const arka_latency_view *view, const char *const labels[4]);
+#define arka_gathering_put(g, family, value, ...)                                                  \
+    arka_gathering_put_labelled(g, family, (double)(value), (const char *const[4]){__VA_ARGS__})
+void arka_gathering_put_labelled(arka_gathering *g, const arka_family *family, double value,
+                                 const char *const labels[4]);
+#define arka_gathering_histogram(g, family, view, ...)                                             \
+    arka_gathering_histogram_labelled(g, family, view, (const char *const[4]){__VA_ARGS__})
+void arka_gathering_histogram_labelled(arka_gathering *g, const arka_family *family,
+                                       const arka_latency_view *view, const char *const labels[4]);
 
 /**
  * Every sample: those of a family one after the other, families as their first one came. Stops at a
  * failure of `each`. ARKA_NOMEM: the gather is not whole.
  */
 typedef arka_status (*arka_each_sample)(void *context, const arka_sample *sample, arka_error *err);
-ARKA_MUST_USE arka_status arka_gather_each(arka_gather *g, arka_each_sample each, void *context,
-                                           arka_error *err);
+ARKA_MUST_USE arka_status arka_gathering_each(arka_gathering *g, arka_each_sample each,
+                                              void *context, arka_error *err);
 
 /** The labels of a sample as {"name":"value",…}. */
 void arka_sample_labels_json(const arka_sample *sample, arka_buf *out);

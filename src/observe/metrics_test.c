@@ -7,32 +7,32 @@ static const arka_family GAUGE = {"x_gauge_bytes", ARKA_METRIC_GAUGE, "", "Some 
 static const arka_family COUNTER = {"x_events", ARKA_METRIC_COUNTER, "kind,why", "Events"};
 static const arka_family TIMES = {"x_time_seconds", ARKA_METRIC_HISTOGRAM, "of", "Times"};
 
-static void put_some(arka_gather *g)
+static void put_some(arka_gathering *g)
 {
     arka_latency h;
     arka_latency_view view;
     arka_error err = {0};
     ASSERT_OK(arka_latency_init(&h, 2, &err));
-    arka_latency_observe(&h, 16000);     /* on a bound: it belongs to it */
+    arka_latency_observe(&h, 16000); /* on a bound: it belongs to it */
     arka_latency_observe(&h, 16001);
     arka_latency_observe(&h, 500000000);
     arka_latency_read(&h, &view);
     arka_latency_fini(&h);
-    arka_gather_init(g);
-    arka_gather_put(g, &COUNTER, 3, "a\"b", "c\\d\n");
-    arka_gather_put(g, &GAUGE, 1.5);
-    arka_gather_put(g, &COUNTER, 9007199254740991, "b", ""); /* with the first of its family */
-    arka_gather_histogram(g, &TIMES, &view, "all");
+    arka_gathering_init(g);
+    arka_gathering_put(g, &COUNTER, 3, "a\"b", "c\\d\n");
+    arka_gathering_put(g, &GAUGE, 1.5);
+    arka_gathering_put(g, &COUNTER, 9007199254740991, "b", ""); /* with the first of its family */
+    arka_gathering_histogram(g, &TIMES, &view, "all");
 }
 
 static char *written(arka_exposition format)
 {
     arka_error err = {0};
     arka_buf out = ARKA_BUF_INIT;
-    arka_gather g;
+    arka_gathering g;
     put_some(&g);
     ASSERT_OK(arka_exposition_write(&g, format, &out, &err));
-    arka_gather_fini(&g);
+    arka_gathering_fini(&g);
     assert_non_null(arka_buf_cstr(&out));
     return out.data;
 }
@@ -125,14 +125,14 @@ TEST(samples_tell_their_labels_as_json)
 {
     arka_error err = {0};
     arka_buf out = ARKA_BUF_INIT;
-    arka_gather g;
+    arka_gathering g;
     put_some(&g);
-    ASSERT_OK(arka_gather_each(&g, take_json, &out, &err));
+    ASSERT_OK(arka_gathering_each(&g, take_json, &out, &err));
     assert_string_equal(arka_buf_cstr(&out),
                         "x_events_total {\"kind\":\"a\\\"b\",\"why\":\"c\\\\d\\n\"}"
                         "x_events_total {\"kind\":\"b\",\"why\":\"\"}");
     arka_buf_fini(&out);
-    arka_gather_fini(&g);
+    arka_gathering_fini(&g);
 }
 
 /* Names and labels are what the formats allow, no name is there twice, every one is explained. */
@@ -158,14 +158,14 @@ TEST(a_gather_without_memory_says_so)
     for (int n = 1;; n++) {
         arka_error err = {0};
         arka_buf out = ARKA_BUF_INIT;
-        arka_gather g;
+        arka_gathering g;
         kit_fail_allocation(n, true);
-        arka_gather_init(&g);
-        arka_gather_put(&g, &COUNTER, 3, "a", "b");
-        arka_gather_put(&g, &GAUGE, 1);
+        arka_gathering_init(&g);
+        arka_gathering_put(&g, &COUNTER, 3, "a", "b");
+        arka_gathering_put(&g, &GAUGE, 1);
         arka_status status = arka_exposition_write(&g, ARKA_EXPOSITION_TEXT, &out, &err);
         kit_fail_allocation(0, false);
-        arka_gather_fini(&g);
+        arka_gathering_fini(&g);
         arka_buf_fini(&out);
         if (status == ARKA_OK)
             break;

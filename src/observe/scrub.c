@@ -17,10 +17,12 @@ static const char VALUE_ENDS[] = " \t\r\n&;,\"'<>)]}|";
 static const char LINE_ENDS[] = "\r\n\"'";
 
 static const mark MARKS[] = {
-    {"bearer ", VALUE_ENDS, 1},      {"basic ", VALUE_ENDS, 8},    {"token ", VALUE_ENDS, 16},
-    {"p=", VALUE_ENDS, 1},            {"token=", VALUE_ENDS, 1},   {"password=", VALUE_ENDS, 1},
-    {"secret=", VALUE_ENDS, 1},       {"api_key=", VALUE_ENDS, 1}, {"api-key=", VALUE_ENDS, 1},
-    {"authorization:", LINE_ENDS, 1}, {"x-api-key:", LINE_ENDS, 1},
+    {"bearer ", VALUE_ENDS, 1},   {"basic ", VALUE_ENDS, 8},
+    {"token ", VALUE_ENDS, 16},   {"p=", VALUE_ENDS, 1},
+    {"token=", VALUE_ENDS, 1},    {"password=", VALUE_ENDS, 1},
+    {"secret=", VALUE_ENDS, 1},   {"api_key=", VALUE_ENDS, 1},
+    {"api-key=", VALUE_ENDS, 1},  {"authorization:", LINE_ENDS, 1},
+    {"x-api-key:", LINE_ENDS, 1},
 };
 
 static bool is_word(char c)
@@ -29,7 +31,8 @@ static bool is_word(char c)
            c == '-' || c == '.';
 }
 
-/* How long the generated token that begins at `at` is; 0: none does (auth/auth.h, ARKA_TOKEN_TEXT). */
+/* How long the generated token that begins at `at` is; 0: none does (auth/auth.h, ARKA_TOKEN_TEXT).
+ */
 static size_t token_at(const char *text, size_t at)
 {
     enum { TOKEN = 43 };

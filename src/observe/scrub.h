@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /**
- * Replace by "***", in place: what follows the words Bearer, Basic and Token (one word; of these two
- * only a long one), the names "p=", "token=", "password=", "secret=" and "api_key=" (up to what
+ * Replace by "***", in place: what follows the words Bearer, Basic and Token (one word; of these
+ * two only a long one), the names "p=", "token=", "password=", "secret=" and "api_key=" (up to what
  * ends a value), and "authorization:" and "x-api-key:" (to the end of the line or the next quote),
  * in any case; and each word that is made like a token of ours. `text` is NUL-terminated in `cap`
  * bytes. Returns its new length; what would not fit is left out at its end.

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "server/handlers.h"
+#include "server/health.h"
 #include "server/server_priv.h"
 #include "observe/text.h"
 
@@ -70,6 +71,14 @@ static bool look_for_trouble(arka_server *server, readiness *out)
     return false;
 }
 
+bool arka_server_is_ready(arka_server *server, char *why, size_t cap)
+{
+    readiness now;
+    bool ready = look_for_trouble(server, &now);
+    snprintf(why, cap, "%s", now.text);
+    return ready;
+}
+
 arka_handled arka_handle_ready(arka_request *r)
 {
     static const char *const WORDS[] = {"false", "true"};
@@ -78,9 +87,17 @@ arka_handled arka_handle_ready(arka_request *r)
     arka_buf *b = arka_answer_json(r, ready ? 200 : 503);
     arka_buf_printf(b,
                     "{\"status\":\"%s\",\"checks\":{\"database\":%s,\"api_server\":%s,"
-                    "\"recovery\":%s,\"log\":%s,\"disk\":%s},\"message\":",
+                    "\"scheduler\":%s,\"recovery\":%s,\"log\":%s,\"disk\":%s},",
                     ready ? "ready" : "not_ready", WORDS[now.open], WORDS[!now.stopping],
-                    WORDS[now.open], WORDS[now.log], WORDS[now.disk]);
+                    WORDS[now.open && !now.stopping], WORDS[now.open], WORDS[now.log],
+                    WORDS[now.disk]);
+    /* the storage is the one directory that the engine has taken; sources to pull from: none */
+    arka_buf_printf(b,
+                    "\"details\":{\"active_storage_connection\":%s,"
+                    "\"query_engine_initialized\":%s,\"total_storage_connections\":1,"
+                    "\"active_influx_connection\":false,\"total_influx_connections\":0},"
+                    "\"message\":",
+                    WORDS[now.open], WORDS[now.open]);
     arka_json_string_repaired(b, arka_slice_of(now.text));
     if (!now.open)
         arka_buf_printf(b, ",\"progress\":%.3f", now.progress);

@@ -1,4 +1,4 @@
-/** The server's numbers, gathered from all that it has. Private to server/. */
+/** The server's numbers, gathered from all that it has. Any thread. Private to server/. */
 #ifndef ARKA_SERVER_METRICS_H
 #define ARKA_SERVER_METRICS_H
 
@@ -8,8 +8,16 @@ typedef struct arka_server arka_server;
 
 /**
  * Put everything that there is to tell into `g` (initialised). Short: no call of it waits for a
- * disk, a query or another request. What is not open yet is left out. Any thread.
+ * disk, a query or another request. What is not open yet is left out.
  */
-void arka_metrics_gather(arka_server *server, arka_gather *g);
+void arka_metrics_gather(arka_server *server, arka_gathering *g);
+
+/** Of queries, since the start. */
+typedef struct arka_query_numbers {
+    int64_t begun, completed, failed, rows;
+} arka_query_numbers;
+void arka_metrics_queries(arka_server *server, arka_query_numbers *out);
+/** The part of the gather that is theirs. */
+void arka_metrics_gather_queries(arka_server *server, arka_gathering *g);
 
 #endif

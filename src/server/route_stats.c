@@ -19,8 +19,7 @@ arka_status arka_route_stats_new(int n_threads, arka_route_stats **out, arka_err
     if (stats == NULL)
         return arka_fail_nomem(err, "the account of routes", n_bytes);
     for (; stats->n < n; stats->n++) {
-        arka_status status =
-            arka_latency_init(&stats->routes[stats->n].latency, n_threads, err);
+        arka_status status = arka_latency_init(&stats->routes[stats->n].latency, n_threads, err);
         if (status != ARKA_OK) {
             arka_route_stats_free(stats);
             return status;
@@ -50,6 +49,14 @@ void arka_route_stats_note(arka_route_stats *stats, const arka_route *route, int
     int class = status >= 100 && status < 600 ? status / 100 : 0;
     atomic_fetch_add_explicit(&one->by_class[class], 1, memory_order_relaxed);
     arka_latency_observe(&one->latency, ns);
+}
+
+void arka_route_view_add(arka_route_view *to, const arka_route_view *from)
+{
+    for (int i = 0; i < ARKA_STATUS_CLASSES; i++)
+        to->by_class[i] += from->by_class[i];
+    to->unanswered += from->unanswered;
+    arka_latency_add(&to->latency, &from->latency);
 }
 
 static void add(const one_route *one, arka_route_view *out)

@@ -15,8 +15,10 @@ ARKA_MUST_USE arka_status arka_route_stats_new(int n_threads, arka_route_stats *
                                                arka_error *err);
 void arka_route_stats_free(arka_route_stats *stats); /* NULL is fine */
 
-/** A request ended with this status (0: it ended before it was answered). NULL route: there was none. */
-void arka_route_stats_note(arka_route_stats *stats, const arka_route *route, int status, int64_t ns);
+/** A request ended with this status (0: it ended before it was answered). NULL route: there was
+ * none. */
+void arka_route_stats_note(arka_route_stats *stats, const arka_route *route, int status,
+                           int64_t ns);
 
 enum { ARKA_STATUS_CLASSES = 5 }; /* 1xx to 5xx */
 
@@ -24,6 +26,8 @@ typedef struct arka_route_view {
     int64_t by_class[ARKA_STATUS_CLASSES], unanswered;
     arka_latency_view latency;
 } arka_route_view;
+/** `from` as well. */
+void arka_route_view_add(arka_route_view *to, const arka_route_view *from);
 /** Of one route, or with NULL of all requests that had none. */
 void arka_route_stats_read(const arka_route_stats *stats, const arka_route *route,
                            arka_route_view *out);

@@ -302,13 +302,13 @@ static arka_status put_sample(void *context, const arka_sample *sample, arka_err
 static arka_status put_metrics(void *context, const arka_visibility *visibility,
                                arka_system_rows *rows, arka_error *err)
 {
-    arka_gather g;
+    arka_gathering g;
     if (visibility->no_admin)
         return ARKA_OK;
-    arka_gather_init(&g);
+    arka_gathering_init(&g);
     arka_metrics_gather(context, &g);
-    arka_status status = arka_gather_each(&g, put_sample, rows, err);
-    arka_gather_fini(&g);
+    arka_status status = arka_gathering_each(&g, put_sample, rows, err);
+    arka_gathering_fini(&g);
     return status;
 }
 
