@@ -59,9 +59,9 @@ ARKA_CLEANUP(arka_identity, arka_identity_unref)
  * sentence does not tell which. ARKA_IO, ARKA_BUSY: the store could not be read, or too many wrong
  * tokens are being tried.
  *
- * One seen before costs no system call (bench/auth_bench.c); a change of any token is noticed before
- * the next check when it was made here, and within 100 ms when another process made it. One that a
- * person chose costs a slow hash the first time.
+ * One seen before costs no system call (bench/auth_bench.c); a change of any token is noticed
+ * before the next check when it was made here, and within 100 ms when another process made it. One
+ * that a person chose costs a slow hash the first time.
  */
 ARKA_MUST_USE arka_status arka_auth_check(arka_auth *auth, arka_slice first, arka_slice second,
                                           int64_t now_us, arka_identity **out, arka_error *err);
@@ -147,8 +147,8 @@ typedef struct arka_bootstrap {
  * there is one of that name; else, when there is no token at all, "admin". Both may do everything.
  * With `force` and tokens there, "arc-recovery" is made, or gets a new value. The latter two have
  * the bootstrap token as their value, or a random one, which `clear` receives, to be shown once; it
- * is "" when none was made. ARKA_INPUT: a bootstrap token of under 32 characters; characters that no
- * request can carry.
+ * is "" when none was made. ARKA_INPUT: a bootstrap token of under 32 characters; characters that
+ * no request can carry.
  */
 ARKA_MUST_USE arka_status arka_auth_bootstrap(arka_auth *auth, const arka_bootstrap *options,
                                               int64_t now_us, char clear[ARKA_TOKEN_TEXT],

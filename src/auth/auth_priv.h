@@ -5,6 +5,7 @@
 #include "auth/auth.h"
 #include "auth/cache.h"
 #include "auth/secret.h"
+#include "base/arena.h"
 #include "meta/tokens.h"
 #include "os/thread.h"
 
@@ -32,5 +33,33 @@ ARKA_MUST_USE arka_status arka_identity__of_row(const arka_token_row *row, arka_
                                                 arka_error *err);
 /** Note the last uses that the cache knows of. */
 ARKA_MUST_USE arka_status arka_auth__note_uses(arka_auth *auth, arka_error *err);
+
+/* ---- change.c: a change of the table, as one; the writer's lock is held from begin to finish ----
+ */
+
+typedef struct arka_change {
+    arka_auth *auth; /* NULL: it was not begun */
+    arka_arena arena;
+    arka_token_row row; /* its texts are the arena's, or outlive the change */
+    bool found;         /* row is one of the table's */
+} arka_change;
+
+ARKA_MUST_USE arka_status arka_change__begin(arka_change *c, arka_auth *auth, arka_error *err);
+/** With the row of that id. ARKA_NOTFOUND: it has to be finished all the same. */
+ARKA_MUST_USE arka_status arka_change__begin_with(arka_change *c, arka_auth *auth, int64_t id,
+                                                  arka_error *err);
+/** Commits, or with another status than ARKA_OK takes all back; no token is trusted unseen then. */
+ARKA_MUST_USE arka_status arka_change__finish(arka_change *c, arka_status status, arka_error *err);
+/** Keeps the row: an arka_each_token_row over an arka_change. */
+ARKA_MUST_USE arka_status arka_change__take_row(void *context, const arka_token_row *row,
+                                                arka_error *err);
+
+/** What the row says of a token's text, of its rights. */
+ARKA_MUST_USE arka_status arka_change__set_secret(arka_token_row *row, arka_slice token,
+                                                  bool chosen, arka_arena *arena, arka_error *err);
+ARKA_MUST_USE arka_status arka_change__generate(arka_token_row *row, arka_arena *arena,
+                                                char clear[ARKA_TOKEN_TEXT], arka_error *err);
+ARKA_MUST_USE arka_status arka_change__put_rights(arka_rights rights, arka_arena *arena,
+                                                  arka_slice *out, arka_error *err);
 
 #endif

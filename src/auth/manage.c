@@ -3,7 +3,6 @@
 #include <strings.h>
 
 #include "auth/auth_priv.h"
-#include "base/arena.h"
 #include "base/utf8.h"
 
 /* ---- priorities ---- */
@@ -95,76 +94,7 @@ static arka_status check_expiry(int64_t expires_us, int64_t now_us, arka_error *
     return ARKA_OK;
 }
 
-static arka_status put_rights(arka_rights rights, arka_arena *arena, arka_slice *out,
-                              arka_error *err)
-{
-    ARKA_AUTO_VALUE(arka_buf) text = ARKA_BUF_INIT;
-    arka_rights_text(rights, &text);
-    const char *kept = text.failed ? NULL : arka_arena_strndup(arena, text.data, text.len);
-    if (kept == NULL)
-        return arka_fail_nomem(err, "permissions", text.len);
-    *out = arka_slice_of(kept);
-    return ARKA_OK;
-}
-
-/* ---- the secret of a row ---- */
-
-static arka_status set_secret(arka_token_row *row, arka_slice token, bool chosen, arka_arena *arena,
-                              arka_error *err)
-{
-    ARKA_AUTO_VALUE(arka_buf) hash = ARKA_BUF_INIT;
-    unsigned char digest[ARKA_DIGEST];
-    char prefix[ARKA_PREFIX_TEXT];
-    arka_digester *digester;
-    ARKA_TRY(arka_secret_hash(token, chosen, &hash, err));
-    ARKA_TRY(arka_digester_new(&digester, err));
-    bool hashed = arka_digester_run(digester, token, digest);
-    arka_digester_free(digester);
-    if (!hashed)
-        return arka_fail(err, ARKA_INTERNAL, "libcrypto cannot hash a token");
-    arka_secret_prefix(digest, chosen, prefix);
-    row->hash = (arka_slice){arka_arena_strndup(arena, hash.data, hash.len), hash.len};
-    row->prefix = arka_slice_of(arka_arena_strndup(arena, prefix, strlen(prefix)));
-    return arena->failed ? arka_fail_nomem(err, "a token", hash.len) : ARKA_OK;
-}
-
-static arka_status generate(arka_token_row *row, arka_arena *arena, char clear[ARKA_TOKEN_TEXT],
-                            arka_error *err)
-{
-    ARKA_TRY(arka_secret_generate(clear, err));
-    arka_status status = set_secret(row, arka_slice_of(clear), false, arena, err);
-    if (status != ARKA_OK)
-        arka_token_wipe(clear);
-    return status;
-}
-
-/* ---- changes, as one ---- */
-
-/* A change of the table, and what of the row it needs; under the writer's lock. */
-typedef struct change {
-    arka_auth *auth;  /* NULL: it was not begun */
-    arka_arena arena; /* of the row's texts */
-    arka_token_row row;
-    bool found;
-} change;
-
-static arka_status keep_row(arka_arena *arena, const arka_token_row *from, arka_token_row *to,
-                            arka_error *err)
-{
-    arka_slice *const texts[] = {&to->name,        &to->hash,  &to->prefix,      &to->description,
-                                 &to->permissions, &to->scope, &to->max_priority};
-    *to = *from;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        texts[i]->data = arka_arena_strndup(arena, texts[i]->data, texts[i]->len);
-    return arena->failed ? arka_fail_nomem(err, "a token", sizeof *to) : ARKA_OK;
-}
-
-static arka_status take_row(void *context, const arka_token_row *row, arka_error *err)
-{
-    change *c = context;
-    c->found = true;
-    return keep_row(&c->arena, row, &c->row, err);
-}
+/* ---- the last administrator ---- */
 
 static bool is_admin(const arka_token_row *row, int64_t now_us)
 {
@@ -187,7 +117,7 @@ static arka_status count_admin(void *context, const arka_token_row *row, arka_er
 }
 
 /* The token is about to be no administrator any more: is there another? */
-static arka_status check_last(change *c, int64_t now_us, const char *what, arka_error *err)
+static arka_status check_last(arka_change *c, int64_t now_us, const char *what, arka_error *err)
 {
     admins a = {.but_id = c->row.id, .now_us = now_us};
     ARKA_TRY(arka_tokens_each(c->auth->writer, count_admin, &a, err));
@@ -197,37 +127,6 @@ static arka_status check_last(change *c, int64_t now_us, const char *what, arka_
                          "another before it is %s",
                          (long long)c->row.id, what);
     return ARKA_OK;
-}
-
-static arka_status begin(change *c, arka_auth *auth, arka_error *err)
-{
-    *c = (change){.arena = ARKA_ARENA_INIT};
-    arka_mutex_lock(&auth->writer_lock);
-    arka_status status = arka_tokens_begin(auth->writer, err);
-    if (status == ARKA_OK)
-        c->auth = auth;
-    else
-        arka_mutex_unlock(&auth->writer_lock);
-    return status;
-}
-
-static arka_status begin_with(change *c, arka_auth *auth, int64_t id, arka_error *err)
-{
-    ARKA_TRY(begin(c, auth, err));
-    arka_status status = arka_tokens_by_id(auth->writer, id, take_row, c, err);
-    if (status == ARKA_OK && !c->found)
-        status = arka_fail(err, ARKA_NOTFOUND, "there is no token %lld", (long long)id);
-    return status;
-}
-
-static arka_status finish(change *c, arka_status status, arka_error *err)
-{
-    status = arka_tokens_finish(c->auth->writer, status, err);
-    arka_mutex_unlock(&c->auth->writer_lock);
-    arka_arena_fini(&c->arena);
-    /* also after a failure: nobody knows what of it is on the disk */
-    arka_cache_distrust(c->auth->cache);
-    return status;
 }
 
 /* "UNIQUE constraint failed" says nothing to who asked. */
@@ -243,12 +142,12 @@ static arka_status say_taken(arka_status status, arka_slice name, arka_error *er
 static arka_status add_row(arka_auth *auth, const arka_token_row *row, int64_t *out_id,
                            arka_error *err)
 {
-    change c;
-    arka_status status = begin(&c, auth, err);
+    arka_change c;
+    arka_status status = arka_change__begin(&c, auth, err);
     if (status != ARKA_OK)
         return status;
     status = say_taken(arka_tokens_add(auth->writer, row, out_id, err), row->name, err);
-    return finish(&c, status, err);
+    return arka_change__finish(&c, status, err);
 }
 
 static arka_status create(arka_auth *auth, const arka_token_info *info, int64_t now_us,
@@ -267,8 +166,8 @@ static arka_status create(arka_auth *auth, const arka_token_info *info, int64_t 
     ARKA_TRY(check_expiry(info->expires_us, now_us, err));
     arka_slice scope = arka_slice_of(info->scope ? info->scope : "");
     ARKA_TRY(check_scope(scope, info->rights, arena, &row.scope, err));
-    ARKA_TRY(put_rights(info->rights, arena, &row.permissions, err));
-    ARKA_TRY(generate(&row, arena, clear, err));
+    ARKA_TRY(arka_change__put_rights(info->rights, arena, &row.permissions, err));
+    ARKA_TRY(arka_change__generate(&row, arena, clear, err));
     arka_status status = add_row(auth, &row, out_id, err);
     if (status != ARKA_OK)
         arka_token_wipe(clear);
@@ -287,7 +186,8 @@ arka_status arka_token_create(arka_auth *auth, const arka_token_info *info, int6
 
 /* ---- update ---- */
 
-static arka_status apply(change *c, const arka_token_change *new, int64_t now_us, arka_error *err)
+static arka_status apply(arka_change *c, const arka_token_change *new, int64_t now_us,
+                         arka_error *err)
 {
     arka_token_row *row = &c->row;
     arka_rights rights;
@@ -305,7 +205,7 @@ static arka_status apply(change *c, const arka_token_change *new, int64_t now_us
     if (new->max_priority != NULL)
         row->max_priority = arka_slice_of(arka_priority_name(*new->max_priority));
     if (new->rights != NULL)
-        ARKA_TRY(put_rights(*new->rights, &c->arena, &row->permissions, err));
+        ARKA_TRY(arka_change__put_rights(*new->rights, &c->arena, &row->permissions, err));
     if (new->scope == NULL &&new->rights == NULL)
         return ARKA_OK;
     ARKA_TRY(arka_rights_parse(row->permissions, &rights, err));
@@ -313,7 +213,8 @@ static arka_status apply(change *c, const arka_token_change *new, int64_t now_us
     return check_scope(scope, rights, &c->arena, &row->scope, err);
 }
 
-static arka_status update(change *c, const arka_token_change *new, int64_t now_us, arka_error *err)
+static arka_status update(arka_change *c, const arka_token_change *new, int64_t now_us,
+                          arka_error *err)
 {
     bool was = is_admin(&c->row, now_us);
     ARKA_TRY(apply(c, new, now_us, err));
@@ -326,41 +227,41 @@ static arka_status update(change *c, const arka_token_change *new, int64_t now_u
 arka_status arka_token_update(arka_auth *auth, int64_t id, const arka_token_change *new,
                               int64_t now_us, arka_error *err)
 {
-    change c;
-    arka_status status = begin_with(&c, auth, id, err);
+    arka_change c;
+    arka_status status = arka_change__begin_with(&c, auth, id, err);
     if (status != ARKA_OK && c.auth == NULL)
         return status;
     if (status == ARKA_OK)
         status = update(&c, new, now_us, err);
-    return finish(&c, status, err);
+    return arka_change__finish(&c, status, err);
 }
 
 arka_status arka_token_delete(arka_auth *auth, int64_t id, int64_t now_us, arka_error *err)
 {
-    change c;
-    arka_status status = begin_with(&c, auth, id, err);
+    arka_change c;
+    arka_status status = arka_change__begin_with(&c, auth, id, err);
     if (status != ARKA_OK && c.auth == NULL)
         return status;
     if (status == ARKA_OK && is_admin(&c.row, now_us))
         status = check_last(&c, now_us, "deleted", err);
     if (status == ARKA_OK)
         status = arka_tokens_remove(auth->writer, id, err);
-    return finish(&c, status, err);
+    return arka_change__finish(&c, status, err);
 }
 
 arka_status arka_token_rotate(arka_auth *auth, int64_t id, char clear[ARKA_TOKEN_TEXT],
                               arka_error *err)
 {
-    change c;
+    arka_change c;
     clear[0] = 0;
-    arka_status status = begin_with(&c, auth, id, err);
+    arka_status status = arka_change__begin_with(&c, auth, id, err);
     if (status != ARKA_OK && c.auth == NULL)
         return status;
     if (status == ARKA_OK)
-        status = generate(&c.row, &c.arena, clear, err);
+        status = arka_change__generate(&c.row, &c.arena, clear, err);
     if (status == ARKA_OK)
         status = arka_tokens_set(auth->writer, &c.row, err);
-    status = finish(&c, status, err);
+    status = arka_change__finish(&c, status, err);
     if (status != ARKA_OK)
         arka_token_wipe(clear);
     return status;
@@ -436,109 +337,5 @@ arka_status arka_token_find(arka_auth *auth, arka_slice name, int64_t *out_id, a
     arka_mutex_unlock(&auth->writer_lock);
     if (status == ARKA_OK && *out_id == 0)
         return arka_fail(err, ARKA_NOTFOUND, "there is no token named '%.*s'", ARKA_FMT(name));
-    return status;
-}
-
-/* ---- the first start ---- */
-
-enum { LEAST_BOOTSTRAP = 32 };
-static const arka_rights ALL = ARKA_MAY_READ | ARKA_MAY_WRITE | ARKA_MAY_DELETE | ARKA_MAY_ADMIN;
-
-static arka_status check_given(arka_slice value, const char *what, size_t least, arka_error *err)
-{
-    if (value.len > 0 && value.len < least)
-        return arka_fail(err, ARKA_INPUT, "%s has %zu characters: at least %zu are needed", what,
-                         value.len, least);
-    for (size_t i = 0; i < value.len; i++)
-        if ((unsigned char)value.data[i] <= 0x20 || (unsigned char)value.data[i] >= 0x7f)
-            return arka_fail(err, ARKA_INPUT,
-                             "%s has a character at %zu that is no printable ASCII: no header can "
-                             "carry it",
-                             what, i + 1);
-    return ARKA_OK;
-}
-
-static arka_status count_row(void *context, const arka_token_row *row, arka_error *err)
-{
-    ++*(int *)context;
-    return ARKA_OK;
-}
-
-/* Which of them is needed: its name, its value if one was given. */
-typedef struct wanted {
-    const char *name; /* NULL: none is */
-    const char *text;
-    arka_slice value;
-} wanted;
-
-static arka_status find_wanted(change *c, const arka_bootstrap *o, wanted *out, arka_error *err)
-{
-    static const char DEFAULT[] = "default";
-    int n_all = 0, n_default = 0;
-    ARKA_TRY(arka_tokens_each(c->auth->writer, count_row, &n_all, err));
-    ARKA_TRY(
-        arka_tokens_by_name(c->auth->writer, ARKA_SLICE("default"), count_row, &n_default, err));
-    *out = (wanted){NULL, "made at the first start", o->bootstrap_token};
-    if (o->default_token.len > 0 && n_default == 0)
-        *out = (wanted){DEFAULT, "auth.default_token", o->default_token};
-    else if (n_all == 0)
-        out->name = "admin";
-    else if (o->force)
-        *out = (wanted){"arc-recovery", "auth.force_bootstrap", o->bootstrap_token};
-    return ARKA_OK;
-}
-
-/* The row of that name as it was, or a new one. */
-static arka_status fill_row(change *c, const wanted *w, int64_t now_us, arka_error *err)
-{
-    arka_slice name = arka_slice_of(w->name);
-    ARKA_TRY(arka_tokens_by_name(c->auth->writer, name, take_row, c, err));
-    if (!c->found)
-        c->row = (arka_token_row){.name = name, .created_us = now_us};
-    c->row.description = arka_slice_of(w->text);
-    c->row.scope = ARKA_SLICE("");
-    c->row.max_priority = arka_slice_of(arka_priority_name(ARKA_PRIORITY_CRITICAL));
-    c->row.enabled = true;
-    c->row.expires_us = 0;
-    return put_rights(ALL, &c->arena, &c->row.permissions, err);
-}
-
-/* Its own value again: a restart with the same settings changes nothing. */
-static arka_status has_value(const change *c, arka_slice value, bool *out, arka_error *err)
-{
-    *out = false;
-    return c->found && value.len > 0 ? arka_secret_verify(value, c->row.hash, out, err) : ARKA_OK;
-}
-
-static arka_status make_wanted(change *c, const wanted *w, int64_t now_us,
-                               char clear[ARKA_TOKEN_TEXT], arka_error *err)
-{
-    bool same;
-    int64_t id;
-    ARKA_TRY(fill_row(c, w, now_us, err));
-    ARKA_TRY(has_value(c, w->value, &same, err));
-    if (!same && w->value.len > 0)
-        ARKA_TRY(set_secret(&c->row, w->value, true, &c->arena, err));
-    else if (!same)
-        ARKA_TRY(generate(&c->row, &c->arena, clear, err));
-    return c->found ? arka_tokens_set(c->auth->writer, &c->row, err)
-                    : arka_tokens_add(c->auth->writer, &c->row, &id, err);
-}
-
-arka_status arka_auth_bootstrap(arka_auth *auth, const arka_bootstrap *options, int64_t now_us,
-                                char clear[ARKA_TOKEN_TEXT], arka_error *err)
-{
-    change c;
-    wanted w;
-    clear[0] = 0;
-    ARKA_TRY(check_given(options->default_token, "auth.default_token", 1, err));
-    ARKA_TRY(check_given(options->bootstrap_token, "auth.bootstrap_token", LEAST_BOOTSTRAP, err));
-    ARKA_TRY(begin(&c, auth, err));
-    arka_status status = find_wanted(&c, options, &w, err);
-    if (status == ARKA_OK && w.name != NULL)
-        status = make_wanted(&c, &w, now_us, clear, err);
-    status = finish(&c, status, err);
-    if (status != ARKA_OK)
-        arka_token_wipe(clear);
     return status;
 }
