@@ -61,6 +61,13 @@ static const char *expected_of(arka_setting_kind kind)
     }
 }
 
+static arka_status check_text(arka_slice text, const char *key, const char *where, arka_error *err)
+{
+    if (memchr(text.data, 0, text.len) != NULL)
+        return arka_fail(err, ARKA_INPUT, "%s: %s has a NUL character in its text", where, key);
+    return ARKA_OK;
+}
+
 /* The value as text for arka_settings__set; `scratch` may be used for it. */
 static arka_status text_of(const arka_toml_value *v, const char *key, const char *where,
                            arka_buf *scratch, arka_slice *out, arka_error *err)
@@ -68,7 +75,7 @@ static arka_status text_of(const arka_toml_value *v, const char *key, const char
     char number[ARKA_NUMBER_TEXT];
     if (v->kind == ARKA_TOML_STRING) {
         *out = v->text;
-        return ARKA_OK;
+        return check_text(v->text, key, where, err);
     }
     if (v->kind == ARKA_TOML_INT)
         arka_buf_append(scratch, number, arka_format_i64(number, v->i64));
@@ -79,6 +86,7 @@ static arka_status text_of(const arka_toml_value *v, const char *key, const char
         if (e->kind != ARKA_TOML_STRING)
             return arka_fail(err, ARKA_INPUT, "%s: %s must be an array of strings, found %s in it",
                              where, key, arka_toml_kind_name(e->kind));
+        ARKA_TRY(check_text(e->text, key, where, err));
         if (memchr(e->text.data, ',', e->text.len) != NULL)
             return arka_fail(err, ARKA_INPUT, "%s: %s: '%.*s' has a comma, which parts two values",
                              where, key, ARKA_FMT(e->text));
