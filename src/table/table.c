@@ -542,6 +542,7 @@ void arka_table_clear(arka_table *table, arka_table_remains *out)
     *out = (arka_table_remains){table->hot.n_rows, table->hot.n_bytes, arka_take(table->files)};
     arka_hot_slice *slices = arka_hot_drop_all(&table->hot);
     table->gone = true;
+    changed_locked(table);
     arka_mutex_unlock(&table->lock);
     while (slices != NULL) {
         arka_hot_slice *next = slices->next;
