@@ -120,7 +120,9 @@ arka_status arka_engine_open(const arka_engine_options *options, arka_engine **o
     arka_gate_init(&engine->gate, (int64_t)options->hot_limit_bytes);
     arka_cond_init(&engine->flush_wake);
     arka_cond_init(&engine->flush_done);
-    arka_status status = open_parts(engine, options, err);
+    arka_status status = arka_latency_init(&engine->flush_latency, 2, err);
+    if (status == ARKA_OK)
+        status = open_parts(engine, options, err);
     if (status == ARKA_OK)
         *out = engine;
     else
@@ -174,6 +176,7 @@ arka_status arka_engine_close(arka_engine *take_engine, arka_error *err)
     arka_vec_fini(&engine->flushing);
     arka_cond_fini(&engine->flush_wake);
     arka_cond_fini(&engine->flush_done);
+    arka_latency_fini(&engine->flush_latency);
     arka_mutex_fini(&engine->flush_lock);
     arka_mutex_fini(&engine->ddl);
     arka_mutex_fini(&engine->publish);
@@ -333,6 +336,11 @@ static void count_files(arka_engine *engine, arka_engine_stats *out)
 arka_zone arka_engine_zone(const arka_engine *engine)
 {
     return arka_gate_zone(&engine->gate);
+}
+
+void arka_engine_get_flush_latency(const arka_engine *engine, arka_latency_view *out)
+{
+    arka_latency_read(&engine->flush_latency, out);
 }
 
 void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out)

@@ -342,5 +342,7 @@ typedef struct arka_engine_stats {
     int64_t delay_ns; /* of a write that came now */
 } arka_engine_stats;
 void arka_engine_get_stats(arka_engine *engine, arka_engine_stats *out);
+/** How long flushes took: of one table or of several at once, their commit included. */
+void arka_engine_get_flush_latency(const arka_engine *engine, arka_latency_view *out);
 
 #endif

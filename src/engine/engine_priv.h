@@ -72,6 +72,7 @@ struct arka_engine {
         atomic_int_fast64_t commits, commit_requests, requests_repeated, requests_delayed,
             requests_blocked;
     } stats;
+    arka_latency flush_latency;
 };
 
 #define ARKA_COUNT(engine, counter, n)                                                             \

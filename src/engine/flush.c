@@ -317,7 +317,9 @@ arka_status arka_engine__flush_tables(arka_engine *engine, arka_flush_item *item
     if (status == ARKA_OK)
         run(engine, &g, items, n, &why);
     group_fini(&g);
-    ARKA_COUNT(engine, flush_ns, arka_mono_since_ns(start));
+    int64_t took = arka_mono_since_ns(start);
+    ARKA_COUNT(engine, flush_ns, took);
+    arka_latency_observe(&engine->flush_latency, took);
     if (why.code == ARKA_OK)
         return ARKA_OK;
     report_failures(engine, items, n, &why);

@@ -165,6 +165,7 @@ void arka_wal__abandon(arka_wal *wal)
 
 static void note_sync(arka_wal *wal, int64_t ns, bool ok)
 {
+    arka_latency_observe(&wal->sync_latency, ns);
     arka_mutex_lock(&wal->lock);
     wal->stats.syncs++;
     wal->stats.sync_failures += !ok;

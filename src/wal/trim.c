@@ -70,6 +70,11 @@ uint64_t arka_wal_appended_lsn(const arka_wal *wal)
     return atomic_load(&wal->appended);
 }
 
+void arka_wal_get_sync_latency(const arka_wal *wal, arka_latency_view *out)
+{
+    arka_latency_read(&wal->sync_latency, out);
+}
+
 void arka_wal_get_stats(arka_wal *wal, arka_wal_stats *out)
 {
     arka_mutex_lock(&wal->lock);

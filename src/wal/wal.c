@@ -121,6 +121,7 @@ static void wal_free(arka_wal *wal)
     arka_vec_fini(&wal->parts);
     arka_vec_fini(&wal->segments);
     arka_mutex_fini(&wal->lock);
+    arka_latency_fini(&wal->sync_latency);
     if (wal->lock_fd >= 0)
         close(wal->lock_fd);
     arka_free(wal->dir);
@@ -154,6 +155,8 @@ arka_status arka_wal_open(const arka_wal_options *options, arka_wal **out, arka_
     wal->dir = arka_strdup(options->dir);
     arka_status status = wal->dir == NULL ? arka_fail_nomem(err, "a path", strlen(options->dir))
                                           : take_dir(wal, err);
+    if (status == ARKA_OK)
+        status = arka_latency_init(&wal->sync_latency, 1, err);
     if (status != ARKA_OK) {
         wal_free(wal);
         return status;

@@ -18,6 +18,7 @@
 #ifndef ARKA_WAL_WAL_H
 #define ARKA_WAL_WAL_H
 
+#include "base/latency.h"
 #include "columnar/batch.h"
 #include "columnar/ipc.h"
 #include "os/file.h"
@@ -193,6 +194,8 @@ typedef struct arka_wal_stats {
     char active[64]; /* name of the segment that is appended to; empty: none yet */
 } arka_wal_stats;
 void arka_wal_get_stats(arka_wal *wal, arka_wal_stats *out);
+/** How long its syncs took. */
+void arka_wal_get_sync_latency(const arka_wal *wal, arka_latency_view *out);
 
 typedef struct arka_wal_segment_info {
     const char *name;

@@ -330,6 +330,7 @@ struct arka_wal {
     bool trimming;
     arka_wal_stats stats;
     char why[512]; /* it is broken */
+    arka_latency sync_latency;
 };
 
 void arka_wal__event(arka_wal *wal, int level, const char *name, const char *format, ...)
