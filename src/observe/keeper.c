@@ -87,7 +87,7 @@ bool arka_log_keeper_admit(arka_log_keeper *keeper, const char *event, arka_log_
     bool may = true;
     *suppressed = 0;
     arka_mutex_lock(&keeper->lock);
-    rate *r = level == ARKA_DEBUG ? NULL : rate_of_locked(keeper, event, now);
+    rate *r = level == ARKA_DEBUG || event == NULL ? NULL : rate_of_locked(keeper, event, now);
     if (r != NULL) {
         if (now.ns - r->since.ns >= SECOND) {
             *suppressed = r->suppressed;

@@ -247,7 +247,8 @@ static void write_message(const arka_log *log, arka_log_level level, const char 
     char message[ARKA_LOG_MESSAGE], request_id[160];
     int64_t suppressed = 0;
     if (log->kept != NULL &&
-        !arka_log_keeper_admit(log->kept, event, level, arka_mono_now(), &suppressed))
+        !arka_log_keeper_admit(log->kept, about.every ? NULL : event, level, arka_mono_now(),
+                               &suppressed))
         return;
     if (suppressed > 0)
         tell_suppressed(log, event, suppressed);

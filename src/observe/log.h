@@ -64,9 +64,10 @@ static inline arka_log_level arka_log_get_level(const arka_log *log)
 /** Lines from now on. Any thread. */
 void arka_log_set_level(arka_log *log, arka_log_level level);
 
-/** Of what a line tells; both may be NULL. */
+/** Of what a line tells; both texts may be NULL. */
 typedef struct arka_log_about {
     const char *request_id, *query_id;
+    bool every; /* a line of a flood as well */
 } arka_log_about;
 
 /** `event`: a short fixed name. `request_id` may be NULL. A line that cannot be written is lost. */

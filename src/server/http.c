@@ -129,10 +129,14 @@ static void finish_request(connection *c)
         arka_count(&r->server->counters.requests_failed, 1);
     arka_route_stats_note(r->server->route_stats, r->route, r->answer.status,
                           arka_mono_since_ns(r->arrived));
-    if (arka_log_wants(log, ARKA_DEBUG))
-        arka_log_write(log, ARKA_DEBUG, "request", r->id, "%s %.*s %d, %.3f ms, %lld bytes in",
-                       r->method_name ? r->method_name : "?", ARKA_FMT(r->path), r->answer.status,
-                       arka_mono_since_ms(r->arrived), (long long)c->received);
+    arka_log_level level = arka_server_settings(r->server)->log_access ? ARKA_INFO : ARKA_DEBUG;
+    if (arka_log_wants(log, level))
+        arka_log_write_about(log, level, "request",
+                             (arka_log_about){.request_id = r->id, .every = true},
+                             "%s %.*s %d, %.3f ms, %lld bytes in",
+                             r->method_name ? r->method_name : "?", ARKA_FMT(r->path),
+                             r->answer.status, arka_mono_since_ms(r->arrived),
+                             (long long)c->received);
     if (r->answer.stream != NULL)
         arka_stream_abandon(r->answer.stream);
     arka_access_drop(r);
