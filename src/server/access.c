@@ -129,6 +129,24 @@ bool arka_access_all_of(const arka_request *r, arka_slice database)
     return arka_scope_has_all_of(scope_of(r), database);
 }
 
+arka_status arka_access_need_database(const arka_request *r, arka_slice database, arka_error *err)
+{
+    return arka_access_database(r, database)
+               ? ARKA_OK
+               : arka_fail(err, ARKA_FORBIDDEN, "database '%.*s' is outside of the token's scope",
+                           ARKA_FMT(database));
+}
+
+arka_status arka_access_need_table(const arka_request *r, arka_slice database, arka_slice table,
+                                   arka_error *err)
+{
+    return arka_access_table(r, database, table)
+               ? ARKA_OK
+               : arka_fail(err, ARKA_FORBIDDEN,
+                           "measurement '%.*s.%.*s' is outside of the token's scope",
+                           ARKA_FMT(database), ARKA_FMT(table));
+}
+
 bool arka_access_everything(const arka_request *r)
 {
     return scope_of(r) == NULL;

@@ -33,6 +33,11 @@ arka_handled arka_access_refuse(arka_request *r, arka_rights needed);
 bool arka_access_table(const arka_request *r, arka_slice database, arka_slice table);
 bool arka_access_database(const arka_request *r, arka_slice database);
 bool arka_access_all_of(const arka_request *r, arka_slice database);
+/** The same with a sentence, ARKA_FORBIDDEN, for what is written, where silence would lose it. */
+ARKA_MUST_USE arka_status arka_access_need_database(const arka_request *r, arka_slice database,
+                                                    arka_error *err);
+ARKA_MUST_USE arka_status arka_access_need_table(const arka_request *r, arka_slice database,
+                                                 arka_slice table, arka_error *err);
 /** Is there no scope? What is about all databases at once is only for those without. */
 bool arka_access_everything(const arka_request *r);
 /** "" when everything may be seen; equal texts see the same. As long as the request's identity. */

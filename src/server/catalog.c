@@ -1,5 +1,6 @@
 /* Databases and measurements as lists. */
 #include "base/json.h"
+#include "server/access.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
 #include "observe/text.h"
@@ -8,6 +9,7 @@
 
 /* A JSON array under construction. */
 typedef struct list {
+    const arka_request *request; /* who must not learn of what is outside of its scope */
     arka_buf *out;
     int64_t n;
     bool names_only;
@@ -25,15 +27,43 @@ static void begin_item(list *l)
         arka_buf_byte(l->out, ',');
 }
 
+typedef struct counted {
+    const arka_request *request;
+    int64_t n;
+} counted;
+
+static arka_status count_visible(void *context, const arka_table_info *info, arka_error *err)
+{
+    counted *c = context;
+    c->n += arka_access_table(c->request, arka_slice_of(info->database), arka_slice_of(info->name));
+    return ARKA_OK;
+}
+
+/* Tables of a database, as the client sees it. */
+static arka_status count_tables(const arka_request *r, const arka_database_info *info, int64_t *out,
+                                arka_error *err)
+{
+    counted c = {r, 0};
+    arka_slice name = arka_slice_of(info->name);
+    *out = info->n_tables;
+    if (arka_access_all_of(r, name))
+        return ARKA_OK;
+    ARKA_TRY(arka_engine_each_table(r->server->engine, name, count_visible, &c, err));
+    *out = c.n;
+    return ARKA_OK;
+}
+
 static arka_status put_database(void *context, const arka_database_info *info, arka_error *err)
 {
     list *l = context;
-    if (is_hidden(info->name))
+    int64_t n_tables;
+    if (is_hidden(info->name) || !arka_access_database(l->request, arka_slice_of(info->name)))
         return ARKA_OK;
+    ARKA_TRY(count_tables(l->request, info, &n_tables, err));
     begin_item(l);
     arka_buf_printf(l->out,
                     "{\"name\":\"%s\",\"measurement_count\":%lld,\"created_at\":", info->name,
-                    (long long)info->n_tables);
+                    (long long)n_tables);
     arka_text_json_time(l->out, info->created_us);
     arka_buf_byte(l->out, '}');
     return ARKA_OK;
@@ -42,7 +72,7 @@ static arka_status put_database(void *context, const arka_database_info *info, a
 arka_handled arka_handle_databases(arka_request *r)
 {
     arka_error err = {0};
-    list l = {.out = arka_answer_json(r, 200)};
+    list l = {.request = r, .out = arka_answer_json(r, 200)};
     arka_buf_literal(l.out, "{\"success\":true,\"databases\":[");
     if (arka_engine_each_database(r->server->engine, put_database, &l, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
@@ -57,12 +87,23 @@ static arka_status read_name(arka_slice body, arka_json **root, arka_slice *name
     return arka_name_check_database(*name, err);
 }
 
+/* A database is made by who reaches whatever will be in it. */
+static arka_status need_all_of(const arka_request *r, arka_slice database, arka_error *err)
+{
+    return arka_access_all_of(r, database)
+               ? ARKA_OK
+               : arka_fail(err, ARKA_FORBIDDEN,
+                           "database '%.*s' as a whole is outside of the token's scope",
+                           ARKA_FMT(database));
+}
+
 arka_handled arka_handle_database_create(arka_request *r)
 {
     ARKA_AUTO(arka_json) root = NULL;
     arka_error err = {0};
     arka_slice name;
     if (read_name(r->body, &root, &name, &err) != ARKA_OK ||
+        need_all_of(r, name, &err) != ARKA_OK ||
         arka_engine_create_database(r->server->engine, name, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
     arka_buf *b = arka_answer_json(r, 201);
@@ -90,7 +131,7 @@ static arka_status put_wanted(void *context, const arka_database_info *info, ark
 arka_handled arka_handle_database_get(arka_request *r)
 {
     arka_error err = {0};
-    wanted w = {.name = r->args[0], .list = {.out = arka_answer_json(r, 200)}};
+    wanted w = {.name = r->args[0], .list = {.request = r, .out = arka_answer_json(r, 200)}};
     if (arka_name_check_database(w.name, &err) != ARKA_OK ||
         arka_engine_each_database(r->server->engine, put_wanted, &w, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
@@ -103,7 +144,8 @@ arka_handled arka_handle_database_get(arka_request *r)
 static arka_status put_measurement(void *context, const arka_table_info *info, arka_error *err)
 {
     list *l = context;
-    if (is_hidden(info->database))
+    if (is_hidden(info->database) ||
+        !arka_access_table(l->request, arka_slice_of(info->database), arka_slice_of(info->name)))
         return ARKA_OK;
     begin_item(l);
     arka_buf_literal(l->out, "{");
@@ -128,10 +170,10 @@ arka_handled arka_handle_database_measurements(arka_request *r)
     arka_engine *engine = r->server->engine;
     if (arka_name_check_database(name, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
-    if (!arka_engine_has_database(engine, name))
+    if (!arka_access_database(r, name) || !arka_engine_has_database(engine, name))
         return arka_answer_error(r, 404, "not_found", "there is no database '%.*s'",
                                  ARKA_FMT(name));
-    list l = {.out = arka_answer_json(r, 200), .names_only = true};
+    list l = {.request = r, .out = arka_answer_json(r, 200), .names_only = true};
     arka_buf_printf(l.out, "{\"success\":true,\"database\":\"%.*s\",\"measurements\":[",
                     ARKA_FMT(name));
     if (arka_engine_each_table(engine, name, put_measurement, &l, &err) != ARKA_OK)
@@ -148,7 +190,7 @@ arka_handled arka_handle_measurements(arka_request *r)
     if (arka_request_param(r, "database", &name, &err) != ARKA_OK ||
         (name.len > 0 && arka_name_check_database(name, &err) != ARKA_OK))
         return arka_answer_fail(r, &err);
-    list l = {.out = arka_answer_json(r, 200)};
+    list l = {.request = r, .out = arka_answer_json(r, 200)};
     arka_buf_literal(l.out, "{\"success\":true,\"measurements\":[");
     if (arka_engine_each_table(r->server->engine, name, put_measurement, &l, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);

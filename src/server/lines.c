@@ -1,18 +1,22 @@
 /* Line protocol writes, on all their paths. */
+#include "server/access.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
 #include "server/write.h"
 #include "wire/lineproto.h"
 
 typedef struct columns_of {
-    arka_engine *engine;
+    const arka_request *request;
     arka_slice database;
 } columns_of;
 
 static arka_type column_type(void *context, arka_slice measurement, arka_slice column, bool *tag)
 {
     const columns_of *of = context;
-    return arka_engine_column_type(of->engine, of->database, measurement, column, tag);
+    if (!arka_access_table(of->request, of->database, measurement))
+        return ARKA_TYPE_NONE; /* what is read into its lines must not tell of the table */
+    return arka_engine_column_type(of->request->server->engine, of->database, measurement, column,
+                                   tag);
 }
 
 static arka_status choose_database(arka_request *r, bool required, arka_slice *out, arka_error *err)
@@ -75,7 +79,8 @@ static arka_status store_lines(arka_request *r, bool influx1, arka_store *s, ark
 {
     arka_slice database, body;
     ARKA_TRY(choose_database(r, influx1, &database, err));
-    columns_of of = {r->server->engine, database};
+    ARKA_TRY(arka_access_need_database(r, database, err));
+    columns_of of = {r, database};
     arka_lineproto_options options = {
         .now_us = r->arrived_us,
         .column_type = column_type,

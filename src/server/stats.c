@@ -1,12 +1,15 @@
 /* Counters of the write path, and flushing it. */
 #include "base/json.h"
+#include "server/access.h"
 #include "server/handlers.h"
+#include "server/scoped.h"
 #include "server/server_priv.h"
 #include "observe/text.h"
 #include "server/wal.h"
 #include "wire/names.h"
 
 typedef struct buffers {
+    const arka_request *request;
     arka_buf *out;
     int64_t oldest_ms;
     bool any;
@@ -15,7 +18,8 @@ typedef struct buffers {
 static arka_status put_table(void *context, const arka_table_info *info, arka_error *err)
 {
     buffers *b = context;
-    if (info->hot_rows == 0)
+    if (info->hot_rows == 0 ||
+        !arka_access_table(b->request, arka_slice_of(info->database), arka_slice_of(info->name)))
         return ARKA_OK;
     if (b->any)
         arka_buf_byte(b->out, ',');
@@ -38,10 +42,11 @@ static void put_log_stats(arka_server *server, arka_buf *out)
 }
 
 /* The object that the write endpoints' stats have in common. */
-static arka_status put_buffer_stats(arka_server *server, arka_buf *out, arka_error *err)
+static arka_status put_buffer_stats(const arka_request *r, arka_buf *out, arka_error *err)
 {
+    arka_server *server = r->server;
     arka_engine_stats s;
-    buffers b = {.out = out};
+    buffers b = {.request = r, .out = out};
     arka_engine_get_stats(server->engine, &s);
     arka_buf_printf(out,
                     "{\"total_records_buffered\":%lld,\"total_records_written\":%lld,"
@@ -77,7 +82,7 @@ arka_handled arka_handle_msgpack_stats(arka_request *r)
     arka_json_f64(b, n > 0 ? (double)bad / (double)n : 0);
     arka_buf_printf(b, ",\"members_rejected\":%lld},\"buffer\":",
                     (long long)arka_counted(&c->members_rejected));
-    if (put_buffer_stats(r->server, b, &err) != ARKA_OK)
+    if (put_buffer_stats(r, b, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
     arka_buf_literal(b, "}");
     return ARKA_ANSWERED;
@@ -89,7 +94,7 @@ arka_handled arka_handle_write_stats(arka_request *r)
     arka_error err = {0};
     arka_buf *b = arka_answer_json(r, 200);
     arka_buf_literal(b, "{\"status\":\"success\",\"buffer_stats\":");
-    if (put_buffer_stats(r->server, b, &err) != ARKA_OK)
+    if (put_buffer_stats(r, b, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
     arka_buf_printf(b, ",\"requests\":%lld,\"errors\":%lld,\"lines_rejected\":%lld,\"timestamp\":",
                     (long long)arka_counted(&c->line_requests),
@@ -105,7 +110,7 @@ arka_handled arka_handle_write_health(arka_request *r)
     arka_error err = {0};
     arka_buf *b = arka_answer_json(r, 200);
     arka_buf_literal(b, "{\"status\":\"healthy\",\"service\":\"line_protocol_writer\",\"stats\":");
-    if (put_buffer_stats(r->server, b, &err) != ARKA_OK)
+    if (put_buffer_stats(r, b, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
     arka_buf_literal(b, "}");
     return ARKA_ANSWERED;
@@ -126,7 +131,7 @@ arka_handled arka_handle_flush(arka_request *r)
         return arka_answer_fail(r, &err);
     if (measurement.len > 0 && database.len == 0)
         database = arka_slice_of(r->server->settings->database);
-    if (arka_engine_flush(r->server->engine, database, measurement, &n, &err) != ARKA_OK)
+    if (arka_scoped_flush(r, database, measurement, &n, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
     arka_buf_printf(arka_answer_json(r, 200),
                     "{\"status\":\"success\",\"message\":\"flushed %lld buffers\"}", (long long)n);
@@ -139,7 +144,7 @@ arka_handled arka_handle_msgpack_spec(arka_request *r)
         "{\"version\":\"2.0\",\"protocol\":\"MessagePack columnar and row writes\","
         "\"endpoint\":\"/api/v1/write/msgpack\",\"content_type\":\"application/msgpack\","
         "\"compression\":\"none, gzip or zstd, recognised by its first bytes\","
-        "\"authentication\":\"Authorization: Bearer, or x-api-key; not checked by this version\","
+        "\"authentication\":\"Authorization: Bearer, or x-api-key\","
         "\"format\":{"
         "\"columnar\":\"a map: m is the measurement, columns maps names to arrays of equal "
         "length\","

@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "server/access.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
 #include "wire/inflate.h"
@@ -103,6 +104,7 @@ static arka_status store_msgpack(arka_request *r, arka_store *s, arka_error *err
     bool named, atomic = asks_atomic(r);
     arka_slice database, body;
     ARKA_TRY(arka_request_database(r, (arka_slice){NULL, 0}, &database, &named, err));
+    ARKA_TRY(arka_access_need_database(r, database, err));
     if (r->body.len == 0)
         return arka_fail(err, ARKA_INPUT, "the request body is empty: expected MessagePack");
     ARKA_TRY(arka_write_inflate(r, s, &body, err));

@@ -57,7 +57,8 @@ ARKA_MUST_USE arka_status arka_write_inflate(const arka_request *r, arka_store *
 /**
  * Ready the batches of s->writes, by the headers x-arc-durability and Idempotency-Key (or
  * x-arc-batch-id). One that does not fit its table becomes a reject, or with `atomic` fails the
- * whole. ARKA_INPUT: a header is not usable; others as arka_request_prepare. When put.repeated is
+ * whole. ARKA_FORBIDDEN: a measurement is
+ * outside of the token's scope; ARKA_INPUT: a header is not usable; others as arka_request_prepare. When put.repeated is
  * set after it the answer is commit's business.
  */
 ARKA_MUST_USE arka_status arka_store_prepare(arka_request *r, arka_store *store,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "server/access.h"
 #include "server/http.h"
 #include "server/server_priv.h"
 #include "server/write.h"
@@ -55,6 +56,28 @@ static arka_status read_durability(const arka_request *r, arka_durability *out, 
                      text.len > 20 ? 20 : (int)text.len, text.data);
 }
 
+/*
+ * Keys belong to a database. A token that reaches only some of its tables has keys of its own, or
+ * it would learn by one of another's what that one wrote.
+ */
+static arka_status own_key(arka_request *r, arka_slice key, arka_slice *out, arka_error *err)
+{
+    *out = key;
+    if (arka_access_everything(r))
+        return ARKA_OK;
+    const char *own = arka_arena_printf(&r->arena, "token %lld: %.*s",
+                                        (long long)r->identity->token_id, ARKA_FMT(key));
+    if (own == NULL)
+        return arka_fail_nomem(err, "an idempotency key", key.len);
+    *out = arka_slice_of(own);
+    if (out->len > ARKA_MAX_KEY)
+        return arka_fail(err, ARKA_INPUT,
+                         "the idempotency key has %zu bytes: of a token with a scope at most %zu "
+                         "are allowed",
+                         key.len, ARKA_MAX_KEY - (out->len - key.len));
+    return ARKA_OK;
+}
+
 static arka_status read_key(arka_request *r, arka_slice *out, arka_error *err)
 {
     static const char *const HEADERS[] = {"Idempotency-Key", "x-arc-batch-id"};
@@ -63,8 +86,7 @@ static arka_status read_key(arka_request *r, arka_slice *out, arka_error *err)
             continue;
         arka_slice key = arka_request_header(r, HEADERS[i]);
         ARKA_TRY(arka_key_check(key, err));
-        *out = key;
-        return ARKA_OK;
+        return own_key(r, key, out, err);
     }
     return ARKA_OK;
 }
@@ -92,6 +114,18 @@ static void sort_out(arka_store *s)
     }
 }
 
+/*
+ * One measurement outside of the token's scope refuses the whole request: who sends it is set up
+ * wrongly, and must see it before half of its data is there.
+ */
+static arka_status check_scope(const arka_request *r, const arka_store *s, arka_slice database,
+                               arka_error *err)
+{
+    for (size_t i = 0; i < s->writes.writes.n; i++)
+        ARKA_TRY(arka_access_need_table(r, database, s->writes.writes.items[i].measurement, err));
+    return ARKA_OK;
+}
+
 arka_status arka_store_prepare(arka_request *r, arka_store *s, arka_slice database, bool atomic,
                                arka_error *err)
 {
@@ -99,6 +133,8 @@ arka_status arka_store_prepare(arka_request *r, arka_store *s, arka_slice databa
     arka_put_request *put = &s->put;
     *put = (arka_put_request){
         .database = database, .batches = s->few, .n_batches = n, .atomic = atomic};
+    if (!arka_access_everything(r))
+        ARKA_TRY(check_scope(r, s, database, err));
     ARKA_TRY(read_durability(r, &put->durability, err));
     ARKA_TRY(read_key(r, &put->key, err));
     if (n > ARKA_STORE_BATCHES)
