@@ -75,6 +75,9 @@ void arka_args_help(const arka_option *options, int n_options, FILE *out)
         char head[64];
         snprintf(head, sizeof head, "%s%s%s", options[i].name, options[i].value ? " " : "",
                  options[i].value ? options[i].value : "");
-        fprintf(out, "  %-22s %s\n", head, options[i].help);
+        if (strlen(head) > 22)
+            fprintf(out, "  %s\n  %-22s %s\n", head, "", options[i].help);
+        else
+            fprintf(out, "  %-22s %s\n", head, options[i].help);
     }
 }

@@ -9,6 +9,7 @@
 #include "cli/bench_disk.h"
 #include "cli/bench_query.h"
 #include "cli/bench_verbs.h"
+#include "cli/verbs.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum { LOAD_CONNECTIONS = 8, LOAD_ROWS = 1000, LOAD_POOL = 64 };
@@ -101,38 +102,53 @@ static arka_status bench_query(arka_bench *b, bool *ok, arka_error *err)
     return ARKA_OK;
 }
 
+const arka_subverb arka_bench_subverbs[] = {
+    {"write", "write load, measured; every acknowledged row is then counted"},
+    {"query", "a set of queries over one table, timed, hot and flushed"},
+    {"disk", "[DIR]: what the disk takes, in whole files and in synced appends"},
+    {"overload", "the peak, then more than it over many connections, whatever comes back"},
+    {"visible", "after each acknowledgement a query must see the row"},
+    {"recovery", "a log is written, the server killed and started again"},
+    {"tables", "many measurements with a row a second each"},
+    {NULL, NULL},
+};
+
 static const struct {
-    const char *name, *text;
     arka_bench_mode mode;
     arka_status (*run)(arka_bench *b, bool *ok, arka_error *err);
 } VERBS[] = {
-    {"write", "write load, measured; every acknowledged row is then counted", ARKA_BENCH_WRITE,
-     bench_write},
-    {"query", "a set of queries over one table, timed, hot and flushed", ARKA_BENCH_QUERY,
-     bench_query},
-    {"disk", "[DIR]: what the disk takes, in whole files and in synced appends", ARKA_BENCH_DISK,
-     bench_disk},
-    {"overload", "the peak, then more than it over many connections, whatever comes back",
-     ARKA_BENCH_OVERLOAD, arka_bench_overload},
-    {"visible", "after each acknowledgement a query must see the row", ARKA_BENCH_VISIBLE,
-     arka_bench_visible},
-    {"recovery", "a log is written, the server killed and started again", ARKA_BENCH_RECOVERY,
-     arka_bench_recovery},
-    {"tables", "many measurements with a row a second each", ARKA_BENCH_TABLES, arka_bench_tables},
+    /* in the order of arka_bench_subverbs */
+    {ARKA_BENCH_WRITE, bench_write},
+    {ARKA_BENCH_QUERY, bench_query},
+    {ARKA_BENCH_DISK, bench_disk},
+    {ARKA_BENCH_OVERLOAD, arka_bench_overload},
+    {ARKA_BENCH_VISIBLE, arka_bench_visible},
+    {ARKA_BENCH_RECOVERY, arka_bench_recovery},
+    {ARKA_BENCH_TABLES, arka_bench_tables},
 };
 enum { N_VERBS = sizeof VERBS / sizeof *VERBS };
 
-void arka_bench_help(void)
+int arka_bench_option_list(int sub, arka_option out[ARKA_VERB_OPTIONS])
 {
+    return arka_bench_options_list(sub < 0 ? ARKA_BENCH_ALL : VERBS[sub].mode, out,
+                                   ARKA_VERB_OPTIONS);
+}
+
+void arka_bench_help(FILE *out)
+{
+    fputs("arc bench: measure a server under load, and verify what it acknowledged.\n\n"
+          "Usage: arc bench VERB [options]\n\n",
+          out);
     for (int i = 0; i < N_VERBS; i++)
-        printf("arc bench %-9s %s\n", VERBS[i].name, VERBS[i].text);
+        fprintf(out, "  %-9s %s\n", arka_bench_subverbs[i].name, arka_bench_subverbs[i].text);
     for (int i = 0; i < N_VERBS; i++) {
-        printf("\n%s:\n", VERBS[i].name);
-        arka_bench_options_help(VERBS[i].mode, stdout);
+        fprintf(out, "\narc bench %s:\n", arka_bench_subverbs[i].name);
+        arka_bench_options_help(VERBS[i].mode, out);
     }
-    printf(
+    fputs(
         "\nEach run makes tables of its own; a server that it did not start keeps them. Exit: 0, 1 "
-        "when\nsomething failed or was not verified, 2 usage.\n");
+        "when\nsomething failed or was not verified, 2 usage.\n",
+        out);
 }
 
 static int usage(const char *message)
@@ -165,11 +181,11 @@ int arka_bench_main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : "";
     int verb = 0;
-    while (verb < N_VERBS && strcmp(word, VERBS[verb].name) != 0)
+    while (verb < N_VERBS && strcmp(word, arka_bench_subverbs[verb].name) != 0)
         verb++;
     for (int i = 1; i < argc && (i == 1 || verb < N_VERBS); i++) {
         if (asks_help(argv[i])) {
-            arka_bench_help();
+            arka_bench_help(stdout);
             return EXIT_DONE;
         }
     }

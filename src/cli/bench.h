@@ -2,6 +2,8 @@
 #ifndef ARKA_CLI_BENCH_H
 #define ARKA_CLI_BENCH_H
 
+#include <stdio.h>
+
 /**
  * argv[0] is the verb's name, argv[1] "write" or "query", then options. Results on stdout, what
  * went wrong on stderr. The process's exit code: 0; 1 something failed or was not verified; 2
@@ -9,7 +11,7 @@
  */
 int arka_bench_main(int argc, char **argv);
 
-/** What `arc help bench` prints, on stdout. */
-void arka_bench_help(void);
+/** What `arc help bench` prints. */
+void arka_bench_help(FILE *out);
 
 #endif

@@ -267,6 +267,23 @@ arka_status arka_bench_options_parse(arka_bench_options *o, arka_bench_mode mode
     return ARKA_OK;
 }
 
+int arka_bench_options_list(arka_bench_mode mode, arka_option *out, int max)
+{
+    static char names[N_OPTIONS][32]; /* with the dashes; the same each time */
+    int n = 0;
+    for (size_t i = 0; i < N_OPTIONS && n < max; i++) {
+        const option *o = &OPTIONS[i];
+        bool known = !(o->modes & (int)mode);
+        for (int k = 0; k < n && !known; k++)
+            known = strcmp(out[k].name + 2, o->name) == 0;
+        if (known)
+            continue;
+        snprintf(names[i], sizeof names[i], "--%s", o->name);
+        out[n++] = (arka_option){.name = names[i], .value = o->value, .help = o->text};
+    }
+    return n;
+}
+
 void arka_bench_options_help(arka_bench_mode mode, FILE *out)
 {
     for (size_t i = 0; i < N_OPTIONS; i++) {

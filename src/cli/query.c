@@ -21,7 +21,7 @@ enum { N_OWN = 4, N_OPTIONS = N_OWN + ARKA_REMOTE_TLS_OPTIONS };
 static void list_options(query_options *o, arka_option options[N_OPTIONS])
 {
     const arka_option list[N_OWN] = {
-        {"--format", "FORMAT", "table (standard), json, csv or arrow", &o->format, NULL},
+        {"--format", "table|json|csv|arrow", "of the answer; standard is table", &o->format, NULL},
         arka_remote_url_option(&o->url),
         {"--database", "NAME", "for tables without a database before them", &o->database, NULL},
         arka_remote_token_option(&o->token),
@@ -29,6 +29,13 @@ static void list_options(query_options *o, arka_option options[N_OPTIONS])
     *o = (query_options){.format = "table"};
     memcpy(options, list, sizeof list);
     arka_remote_tls_options(&o->tls, options + N_OWN);
+}
+
+int arka_query_option_list(int sub, arka_option out[ARKA_VERB_OPTIONS])
+{
+    query_options o;
+    list_options(&o, out);
+    return N_OPTIONS;
 }
 
 void arka_query_help(FILE *out)

@@ -26,6 +26,13 @@ static void list_options(repair_options *o, arka_option options[N_OPTIONS])
     memcpy(options, list, sizeof list);
 }
 
+int arka_repair_option_list(int sub, arka_option out[ARKA_VERB_OPTIONS])
+{
+    repair_options o;
+    list_options(&o, out);
+    return N_OPTIONS;
+}
+
 void arka_repair_help(FILE *out)
 {
     repair_options o;

@@ -13,18 +13,59 @@
 #include "cli/settings_options.h"
 #include "cli/verbs.h"
 #include "cli/wall.h"
+#include "config/reference.h"
 #include "os/failpoint.h"
 #include "os/file.h"
 #include "server/server.h"
 
-void arka_serve_help(FILE *out)
+/* "a|b|c" for a setting that is one of some words; NULL for all others. */
+static const char *words_of(arka_setting which)
+{
+    static const struct {
+        arka_setting which;
+        const char *words[8];
+    } LISTS[] = {
+#define W(field, text, ...) {ARKA_SETTING_##field, {__VA_ARGS__}},
+#include "config/words.def"
+#undef W
+    };
+    enum { N_LISTS = sizeof LISTS / sizeof *LISTS, LONGEST = 80 };
+    static char texts[N_LISTS][LONGEST]; /* the same each time */
+    for (size_t i = 0; i < N_LISTS; i++) {
+        if (LISTS[i].which != which)
+            continue;
+        int n = 0;
+        for (int k = 0; k < 8 && LISTS[i].words[k] != NULL && n < LONGEST; k++)
+            n += snprintf(texts[i] + n, (size_t)(LONGEST - n), "%s%s", k ? "|" : "",
+                          LISTS[i].words[k]);
+        return texts[i];
+    }
+    return NULL;
+}
+
+int arka_serve_option_list(int sub, arka_option out[ARKA_VERB_OPTIONS])
 {
     arka_settings_options o;
     arka_settings_options_init(&o);
+    for (int i = 0; i < o.n; i++) {
+        out[i] = o.options[i];
+        arka_setting which = arka_setting_of_option(out[i].name);
+        const char *words = which < ARKA_N_SETTINGS ? words_of(which) : NULL;
+        out[i].value = words                             ? words
+                       : which == ARKA_SETTING_data_dir ? "DIR"
+                                                        : out[i].value;
+    }
+    return o.n;
+}
+
+void arka_serve_help(FILE *out)
+{
+    arka_option options[ARKA_VERB_OPTIONS];
+    int n = arka_serve_option_list(-1, options);
     fputs("arc serve: run the database server until SIGTERM or SIGINT.\n\n"
           "Usage: arc serve [options]\n\n",
           out);
-    arka_args_help(o.options, o.n, out);
+    arka_args_help(options, n, out);
     fputs("\n"
           "Settings come from the file, then the environment, then these options; the later wins.\n"
           "'arc help settings' lists all of them with their environment names.\n"
@@ -282,10 +323,9 @@ int arka_serve_main(int argc, char **argv)
 
 void arka_settings_help(FILE *out)
 {
-    fputs("| setting | default | environment | option | meaning |\n|---|---|---|---|---|\n", out);
-    for (int i = 0; i < ARKA_N_SETTINGS; i++) {
-        const arka_setting_info *info = &arka_setting_infos[i];
-        fprintf(out, "| `%s` | %s%s%s | %s | %s | %s |\n", info->key, *info->standard ? "`" : "",
-                info->standard, *info->standard ? "`" : "", info->env, info->option, info->help);
-    }
+    arka_buf text = ARKA_BUF_INIT;
+    arka_settings_put_reference(&text);
+    if (!text.failed)
+        fwrite(text.data, 1, text.len, out);
+    arka_buf_fini(&text);
 }

@@ -32,6 +32,21 @@ static void list_options(wal_options *o, arka_option options[N_OPTIONS])
     memcpy(options, list, sizeof list);
 }
 
+const arka_subverb arka_wal_subverbs[] = {
+    {"ls", "its segments"},
+    {"cat", "its records"},
+    {"verify", "every checksum"},
+    {NULL, NULL},
+};
+enum { N_SUBVERBS = 3, CAT = 1, N_COMMON = 2 };
+
+int arka_wal_option_list(int sub, arka_option out[ARKA_VERB_OPTIONS])
+{
+    wal_options o;
+    list_options(&o, out);
+    return sub < 0 || sub == CAT ? N_OPTIONS : N_COMMON;
+}
+
 void arka_wal_help(FILE *out)
 {
     wal_options o;
@@ -282,7 +297,6 @@ static int run_verb(const char *verb, const arka_wal_dir *dir, const wal_options
 
 int arka_wal_main(int argc, char **argv)
 {
-    static const char *const VERBS[] = {"ls", "cat", "verify"};
     arka_error err = {0};
     wal_options o;
     arka_option options[N_OPTIONS];
@@ -292,16 +306,17 @@ int arka_wal_main(int argc, char **argv)
     list_options(&o, options);
     if (arka_args_parse(options, N_OPTIONS, argc, argv, words, 2, &n_words, &err) != ARKA_OK)
         return fail("", ARKA_EXIT_USAGE, &err);
-    while (n_words > 0 && verb < 3 && strcmp(VERBS[verb], words[0]) != 0)
+    while (n_words > 0 && verb < N_SUBVERBS && strcmp(arka_wal_subverbs[verb].name, words[0]) != 0)
         verb++;
-    if (n_words == 0 || verb == 3) {
+    if (n_words == 0 || verb == N_SUBVERBS) {
         fprintf(stderr, "arc wal: expected ls, cat or verify%s%s\n", n_words ? ", found " : "",
                 n_words ? words[0] : "");
         return ARKA_EXIT_USAGE;
     }
     arka_wal_dir dir;
     int code = arka_wal_dir_find(n_words > 1 ? words[1] : NULL, o.config, o.data, &dir, &err);
-    code = code == ARKA_EXIT_OK ? run_verb(VERBS[verb], &dir, &o) : fail(VERBS[verb], code, &err);
+    const char *name = arka_wal_subverbs[verb].name;
+    code = code == ARKA_EXIT_OK ? run_verb(name, &dir, &o) : fail(name, code, &err);
     arka_wal_dir_fini(&dir);
     return code;
 }

@@ -30,8 +30,7 @@ static void list_options(write_options *o, arka_option options[N_OPTIONS])
     const arka_option list[N_OWN] = {
         {"--database", "NAME", "where to write; standard is the server's default database",
          &o->database, NULL},
-        {"--precision", "UNIT", "of timestamps: ns (standard), us, ms, s, m or h", &o->precision,
-         NULL},
+        {"--precision", "ns|us|ms|s|m|h", "of timestamps; standard is ns", &o->precision, NULL},
         {"--batch", "N", "lines of one request; standard 10000", &o->batch, NULL},
         arka_remote_url_option(&o->url),
         arka_remote_token_option(&o->token),
@@ -39,6 +38,13 @@ static void list_options(write_options *o, arka_option options[N_OPTIONS])
     *o = (write_options){.precision = "ns", .batch = "10000"};
     memcpy(options, list, sizeof list);
     arka_remote_tls_options(&o->tls, options + N_OWN);
+}
+
+int arka_write_option_list(int sub, arka_option out[ARKA_VERB_OPTIONS])
+{
+    write_options o;
+    list_options(&o, out);
+    return N_OPTIONS;
 }
 
 void arka_write_help(FILE *out)
