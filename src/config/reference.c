@@ -25,6 +25,12 @@ static void put_names(arka_buf *out, const char *names, const char *between)
 
 /* ---- reference ---- */
 
+/* A key of no use that has become a setting is one. */
+static bool is_of_use(const arka_setting_ignored *ignored)
+{
+    return arka_setting_of_key(arka_slice_of(ignored->key)) != ARKA_N_SETTINGS;
+}
+
 static void put_env(arka_buf *out, const arka_setting_info *info)
 {
     char name[ARKA_SETTING_ENV];
@@ -60,8 +66,9 @@ void arka_settings_put_reference(arka_buf *out)
     arka_buf_literal(out, "\nKeys that are accepted with a warning, and do nothing:\n\n"
                           "| key | why |\n|---|---|\n");
     for (int i = 0; i < arka_n_settings_ignored; i++)
-        arka_buf_printf(out, "| `%s` | %s |\n", arka_settings_ignored[i].key,
-                        arka_settings_ignored[i].why);
+        if (!is_of_use(&arka_settings_ignored[i]))
+            arka_buf_printf(out, "| `%s` | %s |\n", arka_settings_ignored[i].key,
+                            arka_settings_ignored[i].why);
 }
 
 static void put_member(arka_buf *out, const char *name, const char *text)
@@ -114,10 +121,14 @@ void arka_settings_put_reference_json(arka_buf *out)
         arka_buf_byte(out, '}');
     }
     arka_buf_literal(out, "],\n\"ignored\":[");
+    bool any = false;
     for (int i = 0; i < arka_n_settings_ignored; i++) {
-        arka_buf_printf(out, "%s\n{\"key\":\"%s\"", i ? "," : "", arka_settings_ignored[i].key);
+        if (is_of_use(&arka_settings_ignored[i]))
+            continue;
+        arka_buf_printf(out, "%s\n{\"key\":\"%s\"", any ? "," : "", arka_settings_ignored[i].key);
         put_member(out, "why", arka_settings_ignored[i].why);
         arka_buf_byte(out, '}');
+        any = true;
     }
     arka_buf_literal(out, "]}\n");
 }
