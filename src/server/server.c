@@ -23,8 +23,8 @@ static arka_status start(arka_server *server, arka_error *err)
     if (s->auth_enabled) /* before the data is there, requests are told apart as they are later */
         ARKA_TRY(arka_server_open_tokens(server, err));
     ARKA_TRY(arka_http_new(server, &server->http, err));
-    ARKA_TRY(arka_listener_new(server->http, s->host, (int)s->port, &server->listener, err));
     ARKA_TRY(arka_monitor_start(server, &server->monitor, err));
+    ARKA_TRY(arka_listener_new(server->http, s->host, (int)s->port, &server->listener, err));
     return arka_opening_start(server, err);
 }
 
@@ -44,6 +44,7 @@ static arka_status stop(arka_server *server, arka_error *err)
         status = arka_engine_finish(server->engine, err);
     arka_monitor_stop(server->monitor); /* looks at all of these */
     arka_http_free(server->http);
+    arka_monitor_free(server->monitor);
     arka_tls_free(server->tls);
     arka_workers_free(server->queries);
     arka_workers_free(server->workers);
