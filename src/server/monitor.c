@@ -195,10 +195,12 @@ static void watch(void *context)
 {
     arka_monitor *m = context;
     arka_mono next = arka_mono_now();
-    bool stop = false;
+    bool stop = false, seen_open = false;
     while (!stop) {
+        bool open = arka_server_is_open(m->server);
         arka_log_settle(m->server->log);
-        if (arka_mono_since_ns(next) >= 0) {
+        if (arka_mono_since_ns(next) >= 0 || open != seen_open) {
+            seen_open = open;
             look(m);
             next = arka_mono_after_ms(m->interval_ms);
         }
@@ -257,7 +259,12 @@ void arka_monitor_stop(arka_monitor *monitor)
     arka_cond_signal(&monitor->wake);
     arka_mutex_unlock(&monitor->lock);
     arka_thread_join(&monitor->thread);
-    drop(monitor);
+}
+
+void arka_monitor_free(arka_monitor *monitor)
+{
+    if (monitor != NULL)
+        drop(monitor);
 }
 
 /* ---- telling ---- */

@@ -36,8 +36,10 @@ typedef struct arka_point {
 /** Its first look is taken at once, by its thread. */
 ARKA_MUST_USE arka_status arka_monitor_start(arka_server *server, arka_monitor **out,
                                              arka_error *err);
-/** Before what it looks at goes. NULL is fine. */
+/** Ends the thread, before what it looks at goes; it can still be asked. NULL is fine. */
 void arka_monitor_stop(arka_monitor *monitor);
+/** Stopped. NULL is fine. */
+void arka_monitor_free(arka_monitor *monitor);
 
 /** The last look; false: there is none yet. */
 bool arka_monitor_last(arka_monitor *monitor, arka_point *out);
