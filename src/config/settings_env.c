@@ -54,7 +54,8 @@ static void warn_of_ignored(arka_settings *settings, get_variable get)
             char name[ARKA_SETTING_ENV];
             size_t n = strcspn(names, ",");
             snprintf(name, sizeof name, "%.*s", (int)n, names);
-            if (first_set(name, get, name) != NULL)
+            const char *value = get(name);
+            if (value != NULL && *value != 0)
                 arka_settings__warn(settings, "environment variable %s is of no use here: %s", name,
                                     g->why);
             names += n + (names[n] == ',');

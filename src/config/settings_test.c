@@ -1,5 +1,7 @@
 #include "config/settings.h"
 
+#include "config/layers.h"
+#include "config/reference.h"
 #include "kit/kit.h"
 
 static arka_error err;
@@ -251,4 +253,327 @@ TEST(every_default_is_shown_as_it_is_written)
         arka_buf_fini(&out);
     }
     arka_settings_fini(&s);
+}
+
+/* ---- names ---- */
+
+static arka_status read_text(arka_settings *s, const char *text)
+{
+    err = (arka_error){0};
+    return arka_settings_read_text(s, arka_slice_of(text), "f", &err);
+}
+
+TEST(every_setting_has_a_name_in_the_environment)
+{
+    for (int i = 0; i < ARKA_N_SETTINGS; i++) {
+        char name[ARKA_SETTING_ENV];
+        const arka_setting_info *info = &arka_setting_infos[i];
+        const char *value = info->kind == ARKA_KIND_BOOL ? "true"
+                            : info->kind == ARKA_KIND_TEXT || info->kind == ARKA_KIND_LIST
+                                ? "some text"
+                                : "100";
+        arka_setting_env_name(info->key, name);
+        const char *const env[] = {name, value, NULL};
+        arka_settings s;
+        begin(&s);
+        variables = env;
+        arka_status status = arka_settings_read_environment(&s, get_variable, &err);
+        /* 100 is not within every range, but it has come to this setting */
+        if (status == ARKA_OK) {
+            assert_int_equal(s.source[i], ARKA_FROM_ENVIRONMENT);
+            assert_non_null(strstr(s.where[i], name));
+        } else {
+            assert_non_null(strstr(err.msg, info->key));
+            assert_non_null(strstr(err.msg, "out of range"));
+        }
+        arka_settings_fini(&s);
+    }
+}
+
+TEST(the_name_of_our_own_beats_the_older_ones_and_those_the_aliases)
+{
+    static const char *const ALL[] = {"ARC_QUERY_POOL_SIZE",  "3", "DUCKDB_POOL_SIZE", "4",
+                                      "ARC_DUCKDB_POOL_SIZE", "5", NULL};
+    arka_settings s;
+    for (size_t i = 0; i < 3; i++) {
+        begin(&s);
+        variables = ALL + 2 * i;
+        ASSERT_OK(arka_settings_read_environment(&s, get_variable, &err));
+        assert_int_equal(s.query_slots, 3 + (int64_t)i);
+        arka_settings_fini(&s);
+    }
+}
+
+TEST(aliases_are_understood_in_their_own_units)
+{
+    static const char *const ENV[] = {"ARC_INGEST_MAX_BUFFER_AGE_MS", "7000", NULL};
+    arka_settings s;
+    begin(&s);
+    ASSERT_OK(read_text(&s, "[duckdb]\npool_size = 7\n[server]\nmax_payload_size = \"1GB\"\n"
+                            "shutdown_timeout = \"2m\"\n[ingest]\nmax_buffer_age_ms = 5000\n"
+                            "[log]\nlevel = \"debug\"\n"));
+    assert_int_equal(s.query_slots, 7);
+    assert_int_equal(s.max_request_mb, 1024);
+    assert_int_equal(s.graceful_timeout, 120);
+    assert_int_equal(s.buffer_age, 5);
+    assert_string_equal(s.log_level, "debug");
+    variables = ENV;
+    ASSERT_OK(arka_settings_read_environment(&s, get_variable, &err));
+    assert_int_equal(s.buffer_age, 7);
+    assert_int_equal(s.notes.n, 0);
+    arka_settings_fini(&s);
+    begin(&s);
+    ASSERT_FAILS(read_text(&s, "[ingest]\nmax_buffer_age_ms = 1500\n"), ARKA_INPUT,
+                 "f:2:1: ingestion.buffer_age_seconds = '1500' is no whole number of seconds");
+    arka_settings_fini(&s);
+}
+
+TEST(one_setting_under_two_names_is_a_fault_but_where_one_name_rules)
+{
+    arka_settings s;
+    begin(&s);
+    ASSERT_FAILS(read_text(&s, "query.pool_size = 1\nduckdb.pool_size = 1\n"), ARKA_INPUT,
+                 "f:2:8: duckdb.pool_size is query.pool_size, which f:1:7 has set already");
+    arka_settings_fini(&s);
+    static const char *const BOTH[] = {
+        "storage.database = \"a\"\nstorage.local.database = \"b\"\n",
+        "storage.local.database = \"b\"\nstorage.database = \"a\"\n",
+    };
+    for (size_t i = 0; i < 2; i++) {
+        begin(&s);
+        ASSERT_OK(read_text(&s, BOTH[i]));
+        assert_string_equal(s.database, "b");
+        arka_settings_fini(&s);
+    }
+}
+
+TEST(keys_of_no_use_are_warned_of)
+{
+    static const char *const ENV[] = {"COMPACTION_ENABLED", "true", NULL};
+    arka_settings s;
+    begin(&s);
+    ASSERT_OK(read_text(&s, "[telemetry]\nenabled = true\n[mqtt.a]\nb = [{}]\n"
+                            "[storage]\ns3_bucket = 'x'\n[server]\nmax_requests = 1\n"));
+    assert_int_equal(s.notes.n, 4);
+    assert_false(s.notes.items[0].fault);
+    assert_string_equal(s.notes.items[0].text,
+                        "f:2:1: telemetry.enabled is of no use here: nothing is ever sent anywhere");
+    variables = ENV;
+    ASSERT_OK(arka_settings_read_environment(&s, get_variable, &err));
+    assert_int_equal(s.notes.n, 5);
+    assert_non_null(strstr(s.notes.items[4].text, "COMPACTION_ENABLED is of no use here"));
+    arka_settings_fini(&s);
+}
+
+TEST(variables_that_look_like_ours_and_are_none_are_warned_of)
+{
+    char *environ[] = {(char[]){"ARC_QUERY_TIMOUT=5"}, (char[]){"ARC_QUERY_TIMEOUT=5"},
+                       (char[]){"ARC_PORT=1"},         (char[]){"ARC_CONFIG_FILE=x"},
+                       (char[]){"ARC_TOKEN=x"},        (char[]){"PATH=/bin"},
+                       (char[]){"ARC_LOG_LEVEL=info"}, NULL};
+    arka_settings s;
+    begin(&s);
+    arka_settings_check_environment(&s, environ);
+    assert_int_equal(s.notes.n, 1);
+    assert_string_equal(s.notes.items[0].text,
+                        "environment variable ARC_QUERY_TIMOUT sets nothing: did you mean "
+                        "ARC_QUERY_TIMEOUT?");
+    arka_settings_fini(&s);
+}
+
+TEST(an_unknown_key_brings_the_nearest_to_mind)
+{
+    static const struct {
+        const char *text, *says;
+    } CASES[] = {
+        {"server.prot = 1", "f:1:8: there is no setting 'server.prot', did you mean server.port?"},
+        {"[storage]\nport = 1", "f:2:1: there is no setting 'storage.port', did you mean "},
+        {"colour = 1", "f:1:1: there is no setting 'colour' ('arc help settings' lists them)"},
+        {"'server.port' = 1", "f:1:1: there is no setting 'server.port'"},
+        {"[server]\nport.x = 1", "f:2:6: there is no setting 'server.port.x'"},
+        {"[[server]]\nport = 1", "f:1:3: there is no setting 'server'"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        arka_settings s;
+        begin(&s);
+        ASSERT_FAILS(read_text(&s, CASES[i].text), ARKA_INPUT, CASES[i].says);
+        arka_settings_fini(&s);
+    }
+}
+
+TEST(every_fault_is_noted_and_good_settings_are_taken)
+{
+    static const char *const ENV[] = {"ARC_WORKERS", "many", "WAL_ENABLED", "maybe", NULL};
+    arka_settings s;
+    begin(&s);
+    ASSERT_FAILS(read_text(&s, "[server]\nprot = 1\nport = '1'\nidle_timeout = 0\nworkers = 3\n"),
+                 ARKA_INPUT, "server.prot");
+    assert_int_equal(s.notes.n, 3);
+    assert_int_equal(s.workers, 3);
+    variables = ENV;
+    assert_int_equal(arka_settings_read_environment(&s, get_variable, &err), ARKA_INPUT);
+    assert_non_null(strstr(err.msg, "ARC_WORKERS"));
+    assert_int_equal(s.notes.n, 5);
+    arka_settings_fini(&s);
+}
+
+TEST(lists_are_texts_with_commas_or_arrays)
+{
+    static const struct {
+        const char *text, *list;
+    } CASES[] = {
+        {"cors.origins = ''", ""},
+        {"cors.origins = []", ""},
+        {"cors.origins = ' http://a ,, http://b '", "http://a,http://b"},
+        {"cors.origins = ['http://a', \"http://b\"]", "http://a,http://b"},
+    };
+    arka_settings s;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        begin(&s);
+        ASSERT_OK(read_text(&s, CASES[i].text));
+        assert_string_equal(s.cors_origins, CASES[i].list);
+        arka_settings_fini(&s);
+    }
+    begin(&s);
+    ASSERT_FAILS(read_text(&s, "cors.origins = [1]"), ARKA_INPUT,
+                 "f:1:6: cors.origins must be an array of strings, found an integer in it");
+    arka_settings_fini(&s);
+    begin(&s);
+    ASSERT_FAILS(read_text(&s, "cors.origins = ['a,b']"), ARKA_INPUT, "'a,b' has a comma");
+    arka_settings_fini(&s);
+    begin(&s);
+    ASSERT_FAILS(read_text(&s, "storage.data_dir = \"a\\u0000b\""), ARKA_INPUT,
+                 "storage.data_dir has a NUL");
+    arka_settings_fini(&s);
+}
+
+TEST(a_secret_is_neither_shown_nor_told)
+{
+    arka_settings s;
+    arka_buf out = ARKA_BUF_INIT;
+    begin(&s);
+    ASSERT_OK(arka_settings_set(&s, ARKA_SETTING_auth_default_token, ARKA_SLICE("hidden-value"),
+                                ARKA_FROM_OPTION, "test", &err));
+    arka_settings_put_values(&s, &out);
+    arka_settings_put_values_json(&s, &out);
+    arka_buf_byte(&out, 0);
+    assert_null(strstr(out.data, "hidden-value"));
+    assert_non_null(strstr(out.data, "# auth.default_token = \"***\""));
+    assert_string_equal(s.auth_default_token, "hidden-value");
+    arka_buf_fini(&out);
+    arka_settings_fini(&s);
+}
+
+TEST(what_is_shown_is_a_file_that_gives_the_same)
+{
+    arka_settings s, again;
+    arka_buf out = ARKA_BUF_INIT, second = ARKA_BUF_INIT;
+    begin(&s);
+    ASSERT_OK(read_text(&s, "server.host = \"\\\"\\\\\\n é\"\nquery.timeout = '1h'\n"
+                            "cors.origins = ['a', 'b']\nwal.enabled = false\n"));
+    arka_settings_put_values(&s, &out);
+    begin(&again);
+    ASSERT_OK(arka_settings_read_text(&again, (arka_slice){out.data, out.len}, "f", &err));
+    for (int i = 0; i < ARKA_N_SETTINGS; i++) {
+        arka_buf a = ARKA_BUF_INIT, b = ARKA_BUF_INIT;
+        arka_settings_show(&s, (arka_setting)i, &a);
+        arka_settings_show(&again, (arka_setting)i, &b);
+        assert_string_equal(arka_buf_cstr(&a), arka_buf_cstr(&b));
+        arka_buf_fini(&a);
+        arka_buf_fini(&b);
+    }
+    arka_buf_fini(&out);
+    arka_buf_fini(&second);
+    arka_settings_fini(&s);
+    arka_settings_fini(&again);
+}
+
+/* ---- layers and reload ---- */
+
+static arka_setting_layers layers_of(const char *file)
+{
+    return (arka_setting_layers){.file = file, .get = get_variable};
+}
+
+TEST(all_layers_are_tried_and_the_first_that_failed_is_named)
+{
+    static const char *const ENV[] = {"ARC_PORT", "x", NULL};
+    static const arka_setting_option OPTION = {ARKA_SETTING_port, "--port", "y"};
+    arka_settings s;
+    arka_setting_source failed;
+    err = (arka_error){0};
+    variables = ENV;
+    arka_setting_layers layers = layers_of(write_file("[wal]\nsync_mode = 'never'\n"));
+    layers.options = &OPTION;
+    layers.n_options = 1;
+    ASSERT_FAILS(arka_settings_load(&layers, &s, &failed, &err), ARKA_INPUT, "ARC_PORT");
+    assert_int_equal(failed, ARKA_FROM_ENVIRONMENT);
+    assert_int_equal(s.notes.n, 3); /* and the word */
+    arka_settings_fini(&s);
+    layers.file = "/nowhere/arc.conf";
+    err = (arka_error){0};
+    ASSERT_FAILS(arka_settings_load(&layers, &s, &failed, &err), ARKA_NOTFOUND, "/nowhere/arc.conf");
+    assert_int_equal(failed, ARKA_FROM_FILE);
+    assert_int_equal(s.notes.n, 3);
+    arka_settings_fini(&s);
+}
+
+static void load_text(const char *text, arka_settings *out)
+{
+    err = (arka_error){0};
+    variables = NULL;
+    arka_setting_layers layers = layers_of(write_file(text));
+    ASSERT_OK(arka_settings_load(&layers, out, NULL, &err));
+}
+
+TEST(a_reload_takes_over_what_is_live_and_keeps_the_rest)
+{
+    arka_settings old, now;
+    arka_setting_changes changes;
+    load_text("query.timeout = 5\nserver.port = 1\nlogging.level = 'warn'\nstorage.data_dir = "
+              "'/a'\n",
+              &old);
+    arka_setting_layers layers = layers_of(
+        write_file("query.timeout = 6\nserver.port = 2\nlogging.level = 'warn'\n"
+                   "storage.data_dir = '/b'\n"));
+    ASSERT_OK(arka_settings_reload(&layers, &old, &now, &changes, &err));
+    assert_int_equal(changes.n_now, 1);
+    assert_true(changes.now[ARKA_SETTING_query_timeout]);
+    assert_true(changes.later[ARKA_SETTING_port]);
+    assert_true(changes.later[ARKA_SETTING_data_dir]);
+    assert_false(changes.later[ARKA_SETTING_memory_limit]); /* found for want of one, both times */
+    arka_settings_fini(&old);                               /* the new one needs nothing of it */
+    assert_int_equal(now.query_timeout, 6);
+    assert_int_equal(now.port, 1);
+    assert_string_equal(now.data_dir, "/a");
+    assert_string_equal(now.base_path, "/a/arc");
+    assert_string_equal(now.log_level, "warn");
+    arka_settings_fini(&now);
+}
+
+TEST(a_live_setting_that_is_gone_from_the_file_goes_back_to_its_default)
+{
+    arka_settings old, now;
+    arka_setting_changes changes;
+    load_text("query.timeout = 5\n", &old);
+    arka_setting_layers layers = layers_of(write_file("# nothing\n"));
+    ASSERT_OK(arka_settings_reload(&layers, &old, &now, &changes, &err));
+    assert_int_equal(changes.n_now, 1);
+    assert_int_equal(now.query_timeout, 300);
+    arka_settings_fini(&old);
+    arka_settings_fini(&now);
+}
+
+TEST(a_reload_that_fails_says_why)
+{
+    arka_settings old, now;
+    arka_setting_changes changes;
+    load_text("query.timeout = 5\n", &old);
+    arka_setting_layers layers = layers_of(write_file("query.timeout = 0\n"));
+    ASSERT_FAILS(arka_settings_reload(&layers, &old, &now, &changes, &err), ARKA_INPUT,
+                 "query.timeout = 0 is out of range");
+    assert_int_equal(now.notes.n, 1);
+    arka_settings_fini(&now);
+    assert_int_equal(old.query_timeout, 5);
+    arka_settings_fini(&old);
 }

@@ -412,12 +412,16 @@ static arka_status open_element(reader *r, arka_toml_value *in, part *at, arka_e
     ARKA_TRY(find(r, in, at->key, &array, err));
     if (array == NULL) {
         ARKA_TRY(new_value(r, ARKA_TOML_ARRAY, in->mark.depth + 1, &array, err));
+        array->line = at->place.line;
+        array->column = arka_toml__column(&at->place);
         ARKA_TRY(insert(r, in, at->key, array, err));
     } else if (array->kind != ARKA_TOML_ARRAY || array->mark.closed) {
         return comes_twice(at, array, err);
     }
     array->mark.by_header = true;
     ARKA_TRY(new_value(r, ARKA_TOML_TABLE, in->mark.depth + 2, &v, err));
+    v->line = at->place.line;
+    v->column = arka_toml__column(&at->place);
     v->mark.by_header = true;
     append(array, v);
     r->table = v;

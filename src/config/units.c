@@ -54,6 +54,8 @@ static arka_unit_fault add_part(arka_slice text, arka_dimension dimension, size_
     int64_t unit = dimension == ARKA_BYTES ? size_unit(name) : time_unit(name);
     if (unit == 0)
         return ARKA_UNIT_NOT_A_NUMBER;
+    while (n < text.len && text.data[n] == ' ' && dimension == ARKA_MILLISECONDS)
+        n++;
     *at = n;
     if (!fits || __builtin_mul_overflow(v, unit, &v) || __builtin_add_overflow(*sum, v, sum))
         return ARKA_UNIT_TOO_LARGE;
