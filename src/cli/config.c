@@ -1,6 +1,7 @@
 /* arc config: what a server would be told, whether it would take it, and what there is to tell. */
 #include "cli/config.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "cli/settings_options.h"
@@ -25,6 +26,22 @@ static void list_options(config_options *o)
     o->settings.options[o->settings.n++] =
         (arka_option){.name = "--json", .help = "as JSON", .flag = &o->json};
 }
+
+int arka_config_options(int sub, arka_option out[ARKA_VERB_OPTIONS])
+{
+    static_assert(ARKA_MAX_SETTINGS_OPTIONS <= (int)ARKA_VERB_OPTIONS, "they have to fit");
+    config_options o;
+    list_options(&o);
+    memcpy(out, o.settings.options, (size_t)o.settings.n * sizeof *out);
+    return o.settings.n;
+}
+
+const arka_subverb arka_config_subverbs[] = {
+    {"show", "the values in force, and where each comes from"},
+    {"check", "would a server take them? all faults at once"},
+    {"reference", "every setting there is, as Markdown or JSON"},
+    {NULL, NULL},
+};
 
 void arka_config_help(FILE *out)
 {

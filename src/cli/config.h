@@ -6,5 +6,7 @@
 
 int arka_config_main(int argc, char **argv);
 void arka_config_help(FILE *out);
+int arka_config_options(int sub, arka_option out[ARKA_VERB_OPTIONS]);
+extern const arka_subverb arka_config_subverbs[];
 
 #endif
