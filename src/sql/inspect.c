@@ -73,7 +73,7 @@ static bool find_names(arka_slice text, insertions *list)
                 ok = quote_name(list, t, "");
             else if (is_name(t, "information_schema") &&
                      is_information_table(arka_lexer_next(&ahead)))
-                ok = quote_name(list, t, ARKA_INFORMATION_SCHEMA + strlen("information_schema"));
+                ok = quote_name(list, t, ARKA_INFORMATION_SUFFIX);
         }
         before = t;
         t = after;

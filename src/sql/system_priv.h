@@ -9,7 +9,8 @@
  * What DuckDB's own information_schema is called here: our views of the same names stand in a
  * schema that no database can be called, and inspect.c puts the ':' into the user's text.
  */
-#define ARKA_INFORMATION_SCHEMA "information_schema:"
+#define ARKA_INFORMATION_SUFFIX ":"
+#define ARKA_INFORMATION_SCHEMA "information_schema" ARKA_INFORMATION_SUFFIX
 
 /** The system table of that name in _arc, whatever its case; NULL: none. */
 const arka_system_table *arka_system_find(const arka_sql *sql, arka_slice database,
