@@ -484,12 +484,12 @@ static void wake_keeper_for_locked(arka_admission *a, const arka_job *job)
 
 arka_status arka_admission_submit(arka_admission *a, arka_job *job, arka_error *err)
 {
+    arka_mutex_lock(&a->lock);
     job->alone = job->is_queued = job->streaming = job->beside_others = false;
     job->wait_ns = 0;
     job->peak_bytes = -1;
     job->target = NULL;
     job->queued = arka_mono_now();
-    arka_mutex_lock(&a->lock);
     int n_running = a->n_running, n_waiting = a->n_waiting, n_free = a->n_threads - n_running;
     bool stop = a->stop, full = n_waiting >= a->options.max_waiting + (n_free > 0 ? n_free : 0);
     if (!stop && !full) {

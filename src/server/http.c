@@ -548,12 +548,11 @@ static enum MHD_Result hand_over(connection *c)
     arka_request *r = &c->request;
     arka_server *server = r->server;
     arka_error err = {0};
-    arka_workers *to = r->route->run == ARKA_RUN_QUERY ? server->queries : server->workers;
     c->handled = true;
     set_phase(c, WITH_WORKER);
     /* before the worker has it: a resume that comes first would be lost */
     MHD_suspend_connection(r->connection);
-    if (arka_workers_submit(to, run_on_worker, r, &err) != ARKA_OK) {
+    if (arka_workers_submit(server->workers, run_on_worker, r, &err) != ARKA_OK) {
         arka_answer_fail(r, &err);
         arka_http_give_back(r);
     }
@@ -568,8 +567,8 @@ static enum MHD_Result end_of_body(connection *c)
     if (c->discard || c->handled)
         return send_answer(c);
     r->body = (arka_slice){c->body.data, c->body.len};
-    bool here = r->route->run == ARKA_RUN_HERE ||
-                (r->route->run == ARKA_RUN_WRITES && r->body.len <= INLINE_BODY);
+    bool either = r->route->run == ARKA_RUN_WRITES || r->route->run == ARKA_RUN_QUERY;
+    bool here = r->route->run == ARKA_RUN_HERE || (either && r->body.len <= INLINE_BODY);
     if (!here)
         return hand_over(c);
     run_here(c);

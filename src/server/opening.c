@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "server/recoveries.h"
+#include "server/query_service.h"
 #include "server/server_priv.h"
 #include "server/tokens.h"
 #include "server/system_tables.h"
@@ -179,6 +180,7 @@ static arka_status open_sql(arka_server *server, arka_error *err)
         .max_sessions = (int)s->query_slots,
         .max_age_ms = s->query_max_age * 1000,
         .max_pin_ms = s->query_max_pin * 1000,
+        .one_memory_bytes = s->query_one_memory > 0 ? s->query_one_memory : s->duckdb_memory,
         .system_tables = arka_system_tables,
         .n_system_tables = arka_n_system_tables,
         .system_context = server,
@@ -197,6 +199,8 @@ static void open_both(void *context)
         o->status = arka_server_open_tokens(server, &o->error);
     if (o->status == ARKA_OK)
         o->status = open_sql(server, &o->error);
+    if (o->status == ARKA_OK)
+        arka_query_service_opened(server);
     if (o->status == ARKA_OK)
         atomic_store_explicit(&o->open, true, memory_order_release);
     eventfd_write(o->ended_fd, 1);

@@ -1,179 +1,187 @@
+/* What is asked, from the request; and the way of it into the pool. */
 #include "server/query.h"
 
-#include <errno.h>
 #include <strings.h>
 
-#include "base/json.h"
+#include "base/number.h"
+#include "server/access.h"
 #include "server/handlers.h"
+#include "server/http.h"
 #include "server/influx.h"
-#include "server/server_priv.h"
-#include "server/stream.h"
+#include "server/query_job.h"
 #include "wire/json_request.h"
 
-enum {
-    HELD_BACK = 256 << 10, /* answers up to here are sent whole, with their length */
-    ESTIMATE_MS = 30000,
-};
+enum { ESTIMATE_MS = 30000, LONGEST_TIMEOUT_MS = 86400000 };
 
-/* ---- running ---- */
+/* ---- into the pool ---- */
 
-/* One query from start to end, on its worker. */
-typedef struct run {
-    arka_request *request; /* NULL once it was given back */
-    arka_server *server;
-    arka_stream *stream;
-    arka_query *query;
-    bool unseen; /* it did not run, for want of the rows that it must see */
-    arka_buf piece;
-} run;
-
-static arka_status fill(run *q, size_t enough, bool *done, arka_error *err)
+void arka_query_put_id(arka_request *r, const char *id)
 {
-    while (!*done && q->piece.len < enough)
-        ARKA_TRY(arka_query_next(q->query, &q->piece, done, err));
-    return q->piece.failed ? arka_fail_nomem(err, "an answer", q->piece.cap) : ARKA_OK;
+    arka_answer_header(r, "X-Arc-Query-ID", "%s", id);
 }
 
-static void put_type(run *q, arka_format format, const char *file_name)
+arka_query_reader arka_query_reader_of(const arka_request *r)
 {
-    arka_request *r = q->request;
-    r->answer.status = 200;
-    r->answer.content_type = arka_format_content_type(format);
-    arka_answer_header(r, "X-Wait-Time-Ms", "%.3f",
-                       arka_mono_since_ms(r->arrived) - arka_query_ms(q->query));
-    arka_answer_header(r, "X-Arc-Snapshot-LSN", "%llu",
-                       (unsigned long long)arka_query_snapshot_lsn(q->query));
-    if (file_name != NULL)
-        arka_answer_header(r, "Content-Disposition", "attachment; filename=%s", file_name);
+    return (arka_query_reader){
+        .all = r->identity == NULL || arka_access_may(r, ARKA_MAY_ADMIN),
+        .token_id = r->identity ? r->identity->token_id : 0,
+    };
 }
 
-static void send_whole(run *q)
+arka_query_begin arka_query_begin_of(const arka_request *r, const arka_query_ask *ask,
+                                     arka_priority priority)
 {
-    arka_request *r = q->request;
-    arka_answer_header(r, "X-Row-Count", "%lld", (long long)arka_query_n_rows(q->query));
-    arka_answer_header(r, "X-Execution-Time-Ms", "%.3f", arka_query_ms(q->query));
-    r->answer.body = q->piece;
-    q->piece = (arka_buf)ARKA_BUF_INIT;
+    return (arka_query_begin){
+        .text = ask->select ? ask->select->measurement : ask->options.text,
+        .database = ask->options.database,
+        .token_name = arka_slice_of(r->identity ? r->identity->name : ""),
+        .token_id = r->identity ? r->identity->token_id : 0,
+        .priority = priority,
+    };
 }
 
-/* The first bytes are on their way: from here on a failure can only break the connection off. */
-static arka_status send_rest(run *q, arka_error *err)
+/* How long it may take: as the server has it, or less if the client says so. */
+static arka_status read_limit(const arka_request *r, const arka_query_ask *ask, int64_t *out_ms,
+                              arka_error *err)
 {
-    arka_stream_begin(q->stream, q->request, &q->piece);
-    q->request = NULL;
-    for (bool done = false; !done;) {
-        arka_buf_clear(&q->piece);
-        ARKA_TRY(fill(q, 1, &done, err));
-        if (!arka_stream_push(q->stream, &q->piece)) {
-            ARKA_TRY(arka_query_check(q->query, err));
-            return arka_fail(err, ARKA_CANCELLED, "the client left");
-        }
-    }
-    arka_stream_set_ms(q->stream, arka_query_ms(q->query));
+    uint64_t ms;
+    arka_slice text = arka_request_header(r, "x-arc-timeout-ms");
+    *out_ms = arka_server_settings(r->server)->query_timeout * 1000;
+    if (ask->what == ARKA_ASK_COUNT && *out_ms > ESTIMATE_MS)
+        *out_ms = ESTIMATE_MS;
+    if (!arka_request_has_header(r, "x-arc-timeout-ms"))
+        return ARKA_OK;
+    if (text.len == 0 || !arka_parse_u64(text.data, text.len, &ms) || ms == 0 ||
+        ms > LONGEST_TIMEOUT_MS)
+        return arka_fail(err, ARKA_INPUT,
+                         "x-arc-timeout-ms is not a whole number of milliseconds from 1 to %d",
+                         LONGEST_TIMEOUT_MS);
+    if ((int64_t)ms < *out_ms)
+        *out_ms = (int64_t)ms;
     return ARKA_OK;
 }
 
-static arka_status run_query(run *q, const arka_query_options *options, const char *file_name,
-                             arka_error *err)
+static bool asks_for(const arka_request *r, const char *header)
 {
-    bool done = false;
-    q->unseen = true;
-    ARKA_TRY(
-        arka_query_await_rows(q->request, arka_stream_ticket(q->stream), options->deadline, err));
-    q->unseen = false;
-    ARKA_TRY(arka_query_start(q->server->sql, options, &q->query, err));
-    ARKA_TRY(fill(q, HELD_BACK, &done, err));
-    put_type(q, options->format, file_name);
-    if (!done)
-        return send_rest(q, err);
-    send_whole(q);
-    return ARKA_OK;
+    arka_slice text = arka_request_header(r, header);
+    return text.len == 4 && strncasecmp(text.data, "true", 4) == 0;
 }
 
-/* Past its deadline, not given up by its client: in words that name the limit. */
-static void name_the_deadline(arka_error *err, int64_t limit_ms)
+static char *copy_of(arka_slice text)
 {
-    if (err->code != ARKA_CANCELLED || err->sys != ETIMEDOUT)
-        return;
-    *err = (arka_error){0};
-    arka_fail(err, ARKA_CANCELLED, "the query ran longer than %lld s and was stopped",
-              (long long)(limit_ms / 1000));
-    err->sys = ETIMEDOUT;
+    return arka_strndup(text.len > 0 ? text.data : "", text.len);
 }
 
-static void note_start(void *context, arka_query *query)
+static void stop_over(void *query)
 {
-    const run *q = context;
-    arka_running_set_query(q->server->running, arka_stream_ticket(q->stream), query);
+    arka_query_over(query);
 }
 
-static arka_status run_watched(run *q, arka_query_options *options, const char *file_name,
-                               arka_error *err)
+/* The texts become the job's own: it may outlive the request. */
+static arka_status make_job(arka_request *r, const arka_query_ask *ask, arka_priority priority,
+                            int64_t limit_ms, arka_query_job **out, arka_error *err)
 {
-    arka_server *server = q->server;
-    arka_ticket *ticket = arka_stream_ticket(q->stream);
-    int64_t limit_ms = server->settings->query_timeout * 1000;
-    options->deadline = arka_mono_after_ms(limit_ms);
-    options->on_start = note_start;
-    options->on_start_context = q;
-    arka_running_enter(server->running, ticket, q->request->fd);
-    arka_status status = run_query(q, options, file_name, err);
-    arka_running_set_query(server->running, ticket, NULL);
-    arka_running_leave(server->running, ticket);
-    arka_query_free(q->query);
-    name_the_deadline(err, limit_ms);
+    arka_query_job *q = arka_calloc(1, sizeof *q);
+    if (q == NULL)
+        return arka_fail_nomem(err, "a query", sizeof *q);
+    q->server = r->server;
+    q->request = r;
+    q->ask = *ask;
+    q->made = q->piece = q->kept = (arka_buf)ARKA_BUF_INIT;
+    q->text = copy_of(ask->options.text);
+    q->database = copy_of(ask->options.database);
+    q->ask.options.text.data = q->text;
+    q->ask.options.database.data = q->database;
+    q->ask.options.visibility = arka_access_visibility(r);
+    q->profile = asks_for(r, "x-arc-profile") && ask->options.format == ARKA_FORMAT_JSON &&
+                 ask->what == ARKA_ASK_ROWS;
+    q->limit_ms = limit_ms;
+    q->deadline = (arka_mono){r->arrived.ns + limit_ms * 1000000};
+    q->job = (arka_job){
+        .run = arka_query_job_run,
+        .drop = arka_query_job_drop,
+        .free = arka_query_job_free,
+        .over = stop_over,
+        .priority = priority,
+        .deadline = q->deadline,
+        .label = q->id,
+    };
+    arka_status status = q->text != NULL && q->database != NULL
+                             ? arka_stream_new(r->server, &q->stream, err)
+                             : arka_fail_nomem(err, "a query", ask->options.text.len);
+    if (status != ARKA_OK)
+        arka_query_job_free(&q->job);
+    else
+        *out = q;
     return status;
 }
 
-static arka_handled answer_failure(arka_request *r, bool unseen, const arka_error *err)
+/* Known to those who look for queries, and to those who look for clients that left. */
+static arka_status enter(arka_request *r, arka_query_job *q, arka_error *err)
 {
-    if (unseen && err->code == ARKA_BUSY)
-        return arka_answer_error(r, 503, "not_visible", "%s", err->msg);
-    return arka_answer_fail(r, err);
+    arka_query_begin begin = arka_query_begin_of(r, &q->ask, q->job.priority);
+    begin.cancel = arka_query_job_cancelled;
+    begin.cancel_context = q;
+    arka_running_enter(q->server->running, arka_stream_ticket(q->stream), r->fd,
+                       arka_query_job_leave_queue, q);
+    arka_status status =
+        arka_query_registry_begin(q->server->query_registry, &begin, &q->entry, err);
+    if (status != ARKA_OK) {
+        arka_running_leave(q->server->running, arka_stream_ticket(q->stream));
+        return status;
+    }
+    memcpy(q->id, arka_query_entry_id(q->entry), sizeof q->id);
+    return ARKA_OK;
 }
 
-static void count_failure(run *q, const arka_error *err)
+static arka_status submit(arka_request *r, const arka_query_ask *ask, arka_priority priority,
+                          int64_t limit_ms, arka_error *err)
 {
-    arka_count(&q->server->counters.query_errors, 1);
-    if (q->request != NULL)
-        answer_failure(q->request, q->unseen, err);
-    else if (err->code != ARKA_CANCELLED || err->sys != 0) /* nobody wanted it any more */
-        arka_log_write(q->server->log, ARKA_WARN, "query_broken_off", NULL, "%s", err->msg);
+    arka_query_job *q;
+    ARKA_TRY(make_job(r, ask, priority, limit_ms, &q, err));
+    arka_status status = enter(r, q, err);
+    if (status != ARKA_OK) {
+        arka_query_job_free(&q->job);
+        return status;
+    }
+    q->remember = ask->may_cache && q->server->result_cache != NULL && !q->profile;
+    arka_http_detach(r);
+    arka_error why = {0};
+    if (arka_admission_submit(q->server->admission, &q->job, &why) != ARKA_OK) {
+        arka_query_job_fail(q, &why);
+        arka_query_job_free(&q->job);
+        arka_http_give_back(r);
+    }
+    return ARKA_OK;
 }
 
-arka_handled arka_query_answer(arka_request *r, arka_query_options *options, const char *file_name)
+arka_handled arka_query_submit(arka_request *r, const arka_query_ask *ask)
 {
     arka_error err = {0};
-    run q = {.request = r, .server = r->server, .piece = ARKA_BUF_INIT};
-    arka_query_options own = *options; /* the query may outlive the request: it has its own texts */
-    char *text = arka_strndup(options->text.data, options->text.len);
-    char *database = arka_strndup(options->database.data, options->database.len);
-    own.text.data = text;
-    own.database.data = database;
+    arka_priority priority;
+    arka_handled how;
+    int64_t limit_ms;
     arka_count(&r->server->counters.queries, 1);
-    arka_status status = text != NULL && database != NULL
-                             ? arka_stream_new(r->server, &q.stream, &err)
-                             : arka_fail_nomem(&err, "a query", options->text.len);
+    arka_status status = arka_access_priority(r, &priority, &err);
     if (status == ARKA_OK)
-        status = run_watched(&q, &own, file_name, &err);
-    if (status != ARKA_OK)
-        count_failure(&q, &err);
-    if (q.request == NULL)
-        arka_stream_end(q.stream, status == ARKA_OK);
-    arka_stream_unref(q.stream);
-    arka_buf_fini(&q.piece);
-    arka_free(text);
-    arka_free(database);
-    return q.request ? ARKA_ANSWERED : ARKA_DETACHED;
+        status = read_limit(r, ask, &limit_ms, &err);
+    if (status == ARKA_OK && ask->may_cache && r->server->result_cache != NULL &&
+        !asks_for(r, "x-arc-profile") && arka_query_answer_cached(r, ask, priority, &how))
+        return how;
+    if (status == ARKA_OK)
+        status = submit(r, ask, priority, limit_ms, &err);
+    if (status == ARKA_OK)
+        return ARKA_DETACHED;
+    arka_count(&r->server->counters.query_errors, 1);
+    return arka_answer_fail(r, &err);
 }
 
 /* ---- what is asked ---- */
 
 static arka_status read_encoding(const arka_request *r, arka_encode_options *out, arka_error *err)
 {
-    arka_slice dictionary = arka_request_header(r, "x-arc-arrow-dictionary");
     arka_slice compression = arka_request_header(r, "x-arc-arrow-compression");
-    out->arrow_dictionary = dictionary.len == 4 && strncasecmp(dictionary.data, "true", 4) == 0;
+    out->arrow_dictionary = asks_for(r, "x-arc-arrow-dictionary");
     if (compression.len == 0 || arka_slice_eq(compression, ARKA_SLICE("none")))
         out->arrow_compression = ARKA_ARROW_PLAIN;
     else if (compression.len == 4 && strncasecmp(compression.data, "zstd", 4) == 0)
@@ -197,118 +205,53 @@ static arka_status read_query(arka_request *r, arka_query_request *request,
     return read_encoding(r, &options->encode, err);
 }
 
-static arka_handled answer_sql(arka_request *r, arka_format format, const char *file_name)
+static arka_handled answer_sql(arka_request *r, arka_query_ask *ask)
 {
     arka_error err = {0};
     arka_query_request request;
-    arka_query_options options = {.format = format};
-    if (read_query(r, &request, &options, &err) != ARKA_OK)
+    if (read_query(r, &request, &ask->options, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
-    return arka_query_answer(r, &options, file_name);
+    return arka_query_submit(r, ask);
 }
 
 arka_handled arka_handle_query(arka_request *r)
 {
     arka_error err = {0};
     arka_query_request request;
-    arka_query_options options = {.format = ARKA_FORMAT_JSON};
+    arka_query_ask ask = {.may_cache = true, .options.format = ARKA_FORMAT_JSON};
     /* a client of InfluxDB whose base address ends in /api/v1 */
     if (arka_influxql_asked(r))
         return arka_handle_influxql(r);
-    if (read_query(r, &request, &options, &err) != ARKA_OK)
+    if (read_query(r, &request, &ask.options, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
     if (request.format.len == 0 || arka_slice_eq(request.format, ARKA_SLICE("json")))
-        return arka_query_answer(r, &options, NULL);
+        return arka_query_submit(r, &ask);
     if (!arka_slice_eq(request.format, ARKA_SLICE("csv")))
         return arka_answer_error(r, 400, "invalid", "format '%.*s' is not json or csv",
                                  request.format.len > 20 ? 20 : (int)request.format.len,
                                  request.format.data);
-    options.format = ARKA_FORMAT_CSV;
-    return arka_query_answer(r, &options, "query_result.csv");
+    ask.options.format = ARKA_FORMAT_CSV;
+    ask.file_name = "query_result.csv";
+    return arka_query_submit(r, &ask);
 }
 
 arka_handled arka_handle_query_arrow(arka_request *r)
 {
-    return answer_sql(r, ARKA_FORMAT_ARROW, NULL);
+    return answer_sql(r, &(arka_query_ask){.options.format = ARKA_FORMAT_ARROW});
 }
 
 arka_handled arka_handle_query_msgpack(arka_request *r)
 {
-    return answer_sql(r, ARKA_FORMAT_MSGPACK, NULL);
+    return answer_sql(r, &(arka_query_ask){.options.format = ARKA_FORMAT_MSGPACK});
 }
 
 arka_handled arka_handle_query_csv(arka_request *r)
 {
-    return answer_sql(r, ARKA_FORMAT_CSV, "query_result.csv");
-}
-
-/* ---- estimate ---- */
-
-static void put_estimate(arka_request *r, int64_t n, double ms)
-{
-    const char *level = n > 1000000 ? "high" : n > 100000 ? "medium" : n > 10000 ? "low" : "none";
-    arka_buf *b = arka_answer_json(r, 200);
-    arka_buf_printf(b, "{\"success\":true,\"estimated_rows\":%lld,\"warning_level\":\"%s\",",
-                    (long long)n, level);
-    if (n > 10000)
-        arka_buf_printf(b, "\"warning_message\":\"%lld rows: consider a LIMIT or a time range\",",
-                        (long long)n);
-    else
-        arka_buf_literal(b, "\"warning_message\":null,");
-    arka_buf_printf(b, "\"execution_time_ms\":%.3f,\"error\":null}", ms);
-}
-
-/* Counting runs as long as the query itself would: it is watched in the same way. */
-typedef struct count {
-    arka_running *running;
-    arka_ticket ticket;
-    bool unseen; /* as of a run */
-} count;
-
-static void note_count(void *context, arka_query *query)
-{
-    count *c = context;
-    arka_running_set_query(c->running, &c->ticket, query);
-}
-
-static arka_status count_watched(arka_request *r, count *c, arka_query_options *options, int64_t *n,
-                                 arka_error *err)
-{
-    options->deadline = arka_mono_after_ms(ESTIMATE_MS);
-    options->on_start = note_count;
-    options->on_start_context = c;
-    arka_running_enter(c->running, &c->ticket, r->fd);
-    arka_status status = arka_query_await_rows(r, &c->ticket, options->deadline, err);
-    c->unseen = status != ARKA_OK;
-    if (status == ARKA_OK)
-        status = arka_query_estimate(r->server->sql, options, n, err);
-    arka_running_leave(c->running, &c->ticket);
-    return status;
+    return answer_sql(r, &(arka_query_ask){.options.format = ARKA_FORMAT_CSV,
+                                           .file_name = "query_result.csv"});
 }
 
 arka_handled arka_handle_query_estimate(arka_request *r)
 {
-    arka_error err = {0};
-    arka_query_request request;
-    arka_query_options options = {.format = ARKA_FORMAT_JSON};
-    arka_mono began = arka_mono_now();
-    count c = {.running = r->server->running};
-    int64_t n = 0;
-    if (read_query(r, &request, &options, &err) != ARKA_OK)
-        return arka_answer_fail(r, &err);
-    arka_status status = count_watched(r, &c, &options, &n, &err);
-    double ms = arka_mono_since_ms(began);
-    if (status == ARKA_OK) {
-        put_estimate(r, n, ms);
-        return ARKA_ANSWERED;
-    }
-    /* what cannot be counted is an answer; what may not be asked, or not now, is an error */
-    if (status != ARKA_NOTFOUND && status != ARKA_CANCELLED && status != ARKA_LIMIT)
-        return answer_failure(r, c.unseen, &err);
-    arka_buf *b = arka_answer_json(r, 200);
-    arka_buf_literal(b, "{\"success\":false,\"estimated_rows\":null,\"warning_level\":\"error\","
-                        "\"warning_message\":\"the count failed\",\"error\":");
-    arka_json_string_repaired(b, arka_slice_of(err.msg));
-    arka_buf_printf(b, ",\"execution_time_ms\":%.3f}", ms);
-    return ARKA_ANSWERED;
+    return answer_sql(r, &(arka_query_ask){.what = ARKA_ASK_COUNT});
 }

@@ -40,6 +40,12 @@ static arka_status wait_for(arka_server *server, const arka_ticket *ticket, uint
     }
 }
 
+bool arka_query_rows_are_there(const arka_request *r)
+{
+    uint64_t lsn;
+    return read_lsn(r, &lsn, NULL) == ARKA_OK && lsn <= arka_engine_visible_lsn(r->server->engine);
+}
+
 arka_status arka_query_await_rows(const arka_request *r, const arka_ticket *ticket,
                                   arka_mono deadline, arka_error *err)
 {

@@ -1,11 +1,15 @@
 #include "server/running.h"
 
 #include <poll.h>
-#include <sys/socket.h>
 
 #include "os/thread.h"
 
-enum { LOOK_EVERY_MS = 200, LOOK_AT_ONCE = 512 };
+enum {
+    LOOK_EVERY_MS = 25,
+    IDLE_LOOKS = 40, /* without a query, then it sleeps until one comes */
+    SLEEP_MS = 60000,
+    LOOK_AT_ONCE = 512,
+};
 
 struct arka_running {
     arka_mutex lock;    /* ranks below the locks that arka_query_cancel takes */
@@ -14,6 +18,7 @@ struct arka_running {
     int n;              /* lock */
     bool all_cancelled; /* lock; those to come as well */
     bool stop;          /* lock */
+    bool sleeps;        /* lock; enter wakes the watcher */
     arka_thread watcher;
 };
 
@@ -23,6 +28,8 @@ static void cancel_locked(arka_ticket *ticket)
     ticket->fd = -1;
     if (ticket->query != NULL)
         arka_query_cancel(ticket->query);
+    if (ticket->on_cancel != NULL)
+        ticket->on_cancel(ticket->context);
 }
 
 /* A batch of them, from `t` on; where the next one begins. */
@@ -40,11 +47,7 @@ static arka_ticket *look_at_some_locked(arka_ticket *t)
     if (n == 0 || poll(fds, n, 0) <= 0)
         return t;
     for (nfds_t i = 0; i < n; i++) {
-        if (!(fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR)))
-            continue;
-        if (tickets[i]->receiving)
-            shutdown(fds[i].fd, SHUT_RD); /* what was sent can still be read; epoll tells anew */
-        else
+        if (fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
             cancel_locked(tickets[i]);
     }
     return t;
@@ -53,10 +56,15 @@ static arka_ticket *look_at_some_locked(arka_ticket *t)
 static void watch_clients(void *context)
 {
     arka_running *r = context;
+    int idle = 0;
     arka_mutex_lock(&r->lock);
     while (!r->stop) {
-        /* not woken by enter: that would cost every request a system call */
-        arka_cond_wait(&r->wake, &r->lock, arka_mono_after_ms(LOOK_EVERY_MS));
+        /* woken by enter only from its long sleep: else every query would cost a system call */
+        idle = r->first == NULL ? idle + 1 : 0;
+        r->sleeps = idle > IDLE_LOOKS;
+        arka_cond_wait(&r->wake, &r->lock,
+                       arka_mono_after_ms(r->sleeps ? SLEEP_MS : LOOK_EVERY_MS));
+        r->sleeps = false;
         for (arka_ticket *t = r->first; t != NULL;)
             t = look_at_some_locked(t);
     }
@@ -95,33 +103,26 @@ void arka_running_free(arka_running *running)
     arka_free(running);
 }
 
-static void enter(arka_running *running, arka_ticket *ticket)
+void arka_running_enter(arka_running *running, arka_ticket *ticket, int fd,
+                        void (*on_cancel)(void *context), void *context)
 {
+    *ticket = (arka_ticket){.fd = fd, .on_cancel = on_cancel, .context = context};
     arka_mutex_lock(&running->lock);
-    ticket->cancelled = running->all_cancelled && !ticket->receiving;
+    ticket->cancelled = running->all_cancelled;
     ticket->next = running->first;
     if (running->first != NULL)
         running->first->previous = ticket;
     running->first = ticket;
     running->n++;
+    if (running->sleeps)
+        arka_cond_signal(&running->wake);
     arka_mutex_unlock(&running->lock);
-}
-
-void arka_running_enter(arka_running *running, arka_ticket *ticket, int fd)
-{
-    *ticket = (arka_ticket){.fd = fd};
-    enter(running, ticket);
-}
-
-void arka_running_enter_receiving(arka_running *running, arka_ticket *ticket, int fd)
-{
-    *ticket = (arka_ticket){.fd = fd, .receiving = true};
-    enter(running, ticket);
 }
 
 void arka_running_leave(arka_running *running, arka_ticket *ticket)
 {
     arka_mutex_lock(&running->lock);
+    ticket->on_cancel = NULL; /* a cancel that comes too late finds nobody */
     if (ticket->previous != NULL)
         ticket->previous->next = ticket->next;
     else
@@ -160,8 +161,7 @@ void arka_running_cancel_all(arka_running *running)
     arka_mutex_lock(&running->lock);
     running->all_cancelled = true;
     for (arka_ticket *t = running->first; t != NULL; t = t->next)
-        if (!t->receiving)
-            cancel_locked(t);
+        cancel_locked(t);
     arka_mutex_unlock(&running->lock);
 }
 

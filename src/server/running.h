@@ -1,11 +1,10 @@
 /**
- * Requests whose client may go away unseen. A thread looks at their sockets a few times a second,
- * because the HTTP library does not: not at suspended connections, and not again at one whose end
- * came together with its last bytes. Any thread.
+ * Queries whose client may go away unseen, from when they are handed to the pool. A thread looks at
+ * their sockets 40 times a second while there are any, because the HTTP library does not look at
+ * suspended connections. Any thread.
  *
  * A query whose client is gone is cancelled; a client that closes only its sending side counts as
- * gone. A connection on which no more will come is woken, so that it sees the end. The queries are
- * also cancelled when a stop has waited long enough.
+ * gone. The queries are also cancelled one by one, and all when a stop has waited long enough.
  */
 #ifndef ARKA_SERVER_RUNNING_H
 #define ARKA_SERVER_RUNNING_H
@@ -19,8 +18,9 @@ typedef struct arka_ticket {
     /* private to running.c */
     struct arka_ticket *next, *previous;
     arka_query *query;
+    void (*on_cancel)(void *context);
+    void *context;
     int fd; /* to look at, or -1 */
-    bool receiving;
     bool cancelled;
 } arka_ticket;
 
@@ -28,10 +28,12 @@ ARKA_MUST_USE arka_status arka_running_new(arka_running **out, arka_error *err);
 /** Nothing may be running. NULL is fine. */
 void arka_running_free(arka_running *running);
 
-/** A query; `fd`: the client's socket, watched from now on. */
-void arka_running_enter(arka_running *running, arka_ticket *ticket, int fd);
-/** A connection, from its beginning to its end. */
-void arka_running_enter_receiving(arka_running *running, arka_ticket *ticket, int fd);
+/**
+ * A query; `fd`: the client's socket, watched from now on. `on_cancel` (NULL: nothing) is called
+ * when it is cancelled, under a lock of rank RUNNING.
+ */
+void arka_running_enter(arka_running *running, arka_ticket *ticket, int fd,
+                        void (*on_cancel)(void *context), void *context);
 void arka_running_leave(arka_running *running, arka_ticket *ticket);
 /** The query there is to cancel (NULL: not any more); cancelled at once if its ticket was. */
 void arka_running_set_query(arka_running *running, arka_ticket *ticket, arka_query *query);

@@ -33,31 +33,27 @@ static arka_status read_select(arka_request *r, arka_select *s, arka_error *err)
     return ARKA_OK;
 }
 
-static arka_status make_query(arka_request *r, arka_buf *sql, arka_query_options *options,
-                              arka_error *err)
+static arka_status read_ask(arka_request *r, arka_query_ask *ask, arka_select *select,
+                            arka_error *err)
 {
-    arka_select select;
     arka_slice database;
     ARKA_TRY(arka_request_param(r, "database", &database, err));
-    ARKA_TRY(arka_request_database(r, database, &options->database, &options->scoped, err));
-    ARKA_TRY(read_select(r, &select, err));
-    ARKA_TRY(arka_select_to_sql(r->server->sql, &select, sql, err));
-    options->text = (arka_slice){sql->data, sql->len};
-    return sql->failed ? arka_fail_nomem(err, "a query", sql->cap) : ARKA_OK;
+    ARKA_TRY(arka_request_database(r, database, &ask->options.database, &ask->options.scoped, err));
+    return read_select(r, select, err);
 }
 
 static arka_handled answer_select(arka_request *r, arka_format format, const char *file_name)
 {
     arka_error err = {0};
-    arka_buf sql = ARKA_BUF_INIT;
-    arka_query_options options = {.format = format};
-    arka_handled how;
-    if (make_query(r, &sql, &options, &err) == ARKA_OK)
-        how = arka_query_answer(r, &options, file_name);
-    else
-        how = arka_answer_fail(r, &err);
-    arka_buf_fini(&sql);
-    return how;
+    arka_select *select = arka_arena_alloc(&r->arena, sizeof *select);
+    arka_query_ask ask = {
+        .options.format = format,
+        .select = select,
+        .file_name = file_name,
+    };
+    arka_status status = select ? read_ask(r, &ask, select, &err)
+                                : arka_fail_nomem(&err, "a query", sizeof *select);
+    return status == ARKA_OK ? arka_query_submit(r, &ask) : arka_answer_fail(r, &err);
 }
 
 arka_handled arka_handle_select(arka_request *r)

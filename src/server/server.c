@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include "server/query_service.h"
 #include "server/monitor.h"
 #include "server/route_stats.h"
 #include "server/server_priv.h"
@@ -16,8 +17,7 @@ static arka_status start(arka_server *server, arka_error *err)
     ARKA_TRY(arka_memory_keeper_start(&server->memory_keeper, s->memory_limit, err));
     ARKA_TRY(arka_running_new(&server->running, err));
     ARKA_TRY(arka_workers_new("requests", n < 2 ? 2 : n, WAITING_WRITES, &server->workers, err));
-    ARKA_TRY(arka_workers_new("queries", (int)s->query_slots, (int)s->query_queue, &server->queries,
-                              err));
+    ARKA_TRY(arka_query_service_start(server, err));
     if (s->tls_enabled)
         ARKA_TRY(arka_tls_new(s, server->log, &server->tls, err));
     if (s->auth_enabled) /* before the data is there, requests are told apart as they are later */
@@ -35,8 +35,7 @@ static arka_status stop(arka_server *server, arka_error *err)
     arka_listener_free(server->listener);
     arka_opening_join(server);
     /* before the HTTP threads end: those answer what the workers give back */
-    if (server->queries != NULL)
-        arka_workers_stop(server->queries);
+    arka_query_service_stop(server);
     if (server->workers != NULL)
         arka_workers_stop(server->workers);
     /* … and before that what the engine gives back: writes that wait for the log */
@@ -46,7 +45,7 @@ static arka_status stop(arka_server *server, arka_error *err)
     arka_http_free(server->http);
     arka_monitor_free(server->monitor);
     arka_tls_free(server->tls);
-    arka_workers_free(server->queries);
+    arka_query_service_free(server);
     arka_workers_free(server->workers);
     arka_running_free(server->running);
     arka_sql_close(server->sql);
@@ -126,7 +125,7 @@ static int drain(arka_server *server)
     if (arka_http_wait_idle(server->http, arka_mono_after_ms(AFTER_CANCEL_MS)))
         return 0;
     arka_log_write(log, ARKA_WARN, "stop", NULL, "connections that do not end are closed");
-    return arka_workers_n_running(server->queries);
+    return arka_admission_n_running(server->admission);
 }
 
 arka_status arka_server_stop(arka_server *take_server, bool *stuck, arka_error *err)

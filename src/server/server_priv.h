@@ -7,6 +7,9 @@
 #include "auth/auth.h"
 #include "engine/engine.h"
 #include "os/thread.h"
+#include "query/admission.h"
+#include "query/registry.h"
+#include "query/result_cache.h"
 #include "server/listen.h"
 #include "observe/log.h"
 #include "server/memory_keeper.h"
@@ -37,8 +40,10 @@ struct arka_server {
     arka_engine *engine; /* these two only once it is open */
     arka_sql *sql;
     arka_workers *workers; /* large writes, flushes, lists */
-    arka_workers *queries;
-    atomic_int awaiting_rows; /* query workers that wait for a min-lsn */
+    arka_admission *admission;           /* the pool of queries */
+    arka_query_registry *query_registry; /* their account */
+    arka_result_cache *result_cache;     /* NULL: answers are not remembered */
+    atomic_int awaiting_rows; /* the pool's threads that wait for a min-lsn */
     arka_running *running;
     arka_route_table *routes;
     arka_tls *tls; /* NULL: plain HTTP */

@@ -10,16 +10,16 @@ typedef struct entry {
     size_t bytes;
 } entry;
 
-struct arka_cache {
+struct arka_inspections {
     arka_mutex lock; /* LEAF */
     arka_map by_text;
     entry *newest, *oldest;
     size_t bytes;
 };
 
-arka_status arka_cache_new(arka_cache **out, arka_error *err)
+arka_status arka_inspections_new(arka_inspections **out, arka_error *err)
 {
-    arka_cache *c = arka_calloc(1, sizeof *c);
+    arka_inspections *c = arka_calloc(1, sizeof *c);
     if (c == NULL)
         return arka_fail_nomem(err, "the cache of statements", sizeof *c);
     arka_mutex_init(&c->lock, ARKA_LOCK_LEAF);
@@ -27,7 +27,7 @@ arka_status arka_cache_new(arka_cache **out, arka_error *err)
     return ARKA_OK;
 }
 
-int64_t arka_cache_bytes(arka_cache *c, int64_t *max_bytes)
+int64_t arka_inspections_bytes(arka_inspections *c, int64_t *max_bytes)
 {
     arka_mutex_lock(&c->lock);
     int64_t bytes = (int64_t)c->bytes;
@@ -36,13 +36,13 @@ int64_t arka_cache_bytes(arka_cache *c, int64_t *max_bytes)
     return bytes;
 }
 
-static void unlink_entry(arka_cache *c, entry *e)
+static void unlink_entry(arka_inspections *c, entry *e)
 {
     *(e->newer ? &e->newer->older : &c->newest) = e->older;
     *(e->older ? &e->older->newer : &c->oldest) = e->newer;
 }
 
-static void link_newest(arka_cache *c, entry *e)
+static void link_newest(arka_inspections *c, entry *e)
 {
     e->newer = NULL;
     e->older = c->newest;
@@ -50,7 +50,7 @@ static void link_newest(arka_cache *c, entry *e)
     c->newest = e;
 }
 
-static void drop_entry(arka_cache *c, entry *e)
+static void drop_entry(arka_inspections *c, entry *e)
 {
     unlink_entry(c, e);
     arka_map_remove(&c->by_text, e->inspection->text.user);
@@ -59,7 +59,7 @@ static void drop_entry(arka_cache *c, entry *e)
     arka_free(e);
 }
 
-void arka_cache_free(arka_cache *c)
+void arka_inspections_free(arka_inspections *c)
 {
     if (c == NULL)
         return;
@@ -70,7 +70,7 @@ void arka_cache_free(arka_cache *c)
     arka_free(c);
 }
 
-arka_inspection *arka_cache_find(arka_cache *c, arka_slice text)
+arka_inspection *arka_inspections_find(arka_inspections *c, arka_slice text)
 {
     arka_mutex_lock(&c->lock);
     entry *e = arka_map_get(&c->by_text, text);
@@ -84,7 +84,7 @@ arka_inspection *arka_cache_find(arka_cache *c, arka_slice text)
 }
 
 /* Not being able to keep it is no failure. */
-static void keep(arka_cache *c, arka_inspection *i)
+static void keep(arka_inspections *c, arka_inspection *i)
 {
     entry *e = arka_malloc(sizeof *e);
     if (e == NULL)
@@ -108,10 +108,10 @@ static void keep(arka_cache *c, arka_inspection *i)
     }
 }
 
-arka_status arka_cache_inspect(arka_cache *c, const arka_parser *parser, arka_slice text,
+arka_status arka_inspections_inspect(arka_inspections *c, const arka_parser *parser, arka_slice text,
                                arka_inspection **out, arka_error *err)
 {
-    arka_inspection *i = arka_cache_find(c, text);
+    arka_inspection *i = arka_inspections_find(c, text);
     if (i == NULL) {
         ARKA_TRY(arka_inspect(parser, text, &i, err));
         keep(c, i);

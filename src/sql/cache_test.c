@@ -4,7 +4,7 @@ static arka_inspection *look(const char *text)
 {
     arka_error err = {0};
     arka_inspection *i;
-    ASSERT_OK(arka_cache_inspect(sql->cache, &sql->instance->sessions[0].parser,
+    ASSERT_OK(arka_inspections_inspect(sql->cache, &sql->instance->sessions[0].parser,
                                  arka_slice_of(text), &i, &err));
     return i;
 }
@@ -28,7 +28,7 @@ TEST(failures_are_not_kept)
     arka_inspection *i;
     open_service("failures");
     for (int k = 0; k < 2; k++)
-        ASSERT_FAILS(arka_cache_inspect(sql->cache, &sql->instance->sessions[0].parser,
+        ASSERT_FAILS(arka_inspections_inspect(sql->cache, &sql->instance->sessions[0].parser,
                                         ARKA_SLICE("DROP TABLE x"), &i, &err),
                      ARKA_FORBIDDEN, "only one SELECT");
     close_service();

@@ -144,7 +144,7 @@ static bool digest_of(arka_engine *engine, const arka_inspection *i, arka_slice 
 
 bool arka_sql_answer_digest(arka_sql *sql, const arka_query_options *options, uint64_t out[2])
 {
-    arka_inspection *i = arka_cache_find(sql->cache, options->text);
+    arka_inspection *i = arka_inspections_find(sql->cache, options->text);
     bool has = i != NULL &&
                digest_of(sql->engine, i, database_or_default(options->database), out);
     arka_inspection_unref(i);
@@ -170,7 +170,7 @@ static arka_status run_text(arka_query *q, const arka_query_options *options, bo
     arka_slice database = database_or_default(options->database);
     s->visibility = options->visibility;
     ARKA_TRY(arka_session_check(s, err));
-    ARKA_TRY(arka_cache_inspect(s->sql->cache, &s->parser, options->text, &q->inspection, err));
+    ARKA_TRY(arka_inspections_inspect(s->sql->cache, &s->parser, options->text, &q->inspection, err));
     /* before the tables are pinned: it may be older than the answer, never newer */
     q->has_digest = digest_of(s->sql->engine, q->inspection, database, q->digest);
     ARKA_TRY(choose_text(q, database, options->scoped, count, err));
@@ -309,6 +309,11 @@ arka_status arka_query_check(arka_query *q, arka_error *err)
 uint64_t arka_query_snapshot_lsn(const arka_query *q)
 {
     return q->session->lsn;
+}
+
+int arka_query_n_columns(const arka_query *q)
+{
+    return q->n_columns;
 }
 
 size_t arka_query_end_at(const arka_query *q)

@@ -67,7 +67,7 @@ arka_status arka_sql_open(const arka_sql_options *options, arka_sql **out, arka_
     if (!ok)
         return arka_fail_nomem(err, "the query service", sizeof *sql);
     ARKA_TRY(arka_instance_open(sql, &sql->instance, err));
-    ARKA_TRY(arka_cache_new(&sql->cache, err));
+    ARKA_TRY(arka_inspections_new(&sql->cache, err));
     ARKA_TRY(arka_thread_start(&sql->watcher, "sql-watch", watch, sql, err));
     sql->watcher_runs = true;
     *out = arka_take(sql);
@@ -91,7 +91,7 @@ void arka_sql_close(arka_sql *sql)
         arka_thread_join(&sql->watcher);
         ARKA_CHECK(sql->retired == NULL && all_idle(sql->instance), "queries are alive");
     }
-    arka_cache_free(sql->cache);
+    arka_inspections_free(sql->cache);
     arka_instance_close(sql->instance);
     arka_memfile_close(sql->empty_fd);
     arka_cond_fini(&sql->wake);

@@ -149,6 +149,7 @@ bool arka_query_digest(const arka_query *query, uint64_t out[2]);
  * nothing.
  */
 bool arka_sql_answer_digest(arka_sql *sql, const arka_query_options *options, uint64_t out[2]);
+int arka_query_n_columns(const arka_query *query);
 /** Where in the answer's bytes, when it is whole, what stands behind the last row begins. */
 size_t arka_query_end_at(const arka_query *query);
 

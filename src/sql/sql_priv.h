@@ -81,7 +81,7 @@ typedef struct arka_session {
 } arka_session;
 
 typedef struct arka_views arka_views;
-typedef struct arka_cache arka_cache;
+typedef struct arka_inspections arka_inspections;
 
 /** One DuckDB, with its sessions. */
 struct arka_instance {
@@ -102,7 +102,7 @@ struct arka_sql {
     arka_engine *engine;
     arka_sql_options options; /* its strings are the two below */
     char *data_dir, *temp_dir;
-    arka_cache *cache;
+    arka_inspections *cache;
     int empty_fd; /* a Parquet file without rows, in memory; -1: not yet made */
     char empty_path[32];
 
@@ -171,16 +171,16 @@ ARKA_MUST_USE arka_status arka_hot_register(arka_instance *instance, arka_error 
 ARKA_MUST_USE arka_status arka_lists_register(arka_instance *instance, arka_error *err);
 
 /* cache.c: inspections by text */
-ARKA_MUST_USE arka_status arka_cache_new(arka_cache **out, arka_error *err);
-void arka_cache_free(arka_cache *cache);
-int64_t arka_cache_bytes(arka_cache *cache, int64_t *max_bytes);
+ARKA_MUST_USE arka_status arka_inspections_new(arka_inspections **out, arka_error *err);
+void arka_inspections_free(arka_inspections *cache);
+int64_t arka_inspections_bytes(arka_inspections *cache, int64_t *max_bytes);
 /** As arka_inspect, from the cache when it is there; *out is a reference. */
-ARKA_MUST_USE arka_status arka_cache_inspect(arka_cache *cache, const arka_parser *parser,
+ARKA_MUST_USE arka_status arka_inspections_inspect(arka_inspections *cache, const arka_parser *parser,
                                              arka_slice text, arka_inspection **out,
                                              arka_error *err);
 
 /** The one that is there already; NULL: there is none. A reference. */
-arka_inspection *arka_cache_find(arka_cache *cache, arka_slice text);
+arka_inspection *arka_inspections_find(arka_inspections *cache, arka_slice text);
 
 /** `text` between quotes of that kind, doubled inside: a name for '"', a literal for '\''. */
 void arka_sql_quote(arka_buf *out, char quote, arka_slice text);

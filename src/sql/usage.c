@@ -49,7 +49,7 @@ arka_status arka_sql_get_usage(arka_sql *sql, arka_sql_usage *out, arka_error *e
 {
     duckdb_connection connection;
     *out = (arka_sql_usage){0};
-    out->statements = arka_cache_bytes(sql->cache, &out->max_statements);
+    out->statements = arka_inspections_bytes(sql->cache, &out->max_statements);
     /* A connection of its own, which keeps the database while another takes its place: the
      * sessions may all be busy, and it is then that this is asked. */
     arka_mutex_lock(&sql->lock);
