@@ -67,7 +67,8 @@ static void drop_capabilities(int tcp_port, arka_sandbox_report *out)
     memset(c.sets, 0, sizeof c.sets);
     if (keeps_bind)
         c.sets[0].permitted = c.sets[0].effective = bind;
-    out->capabilities = syscall(__NR_capset, &c.head, c.sets) == 0;
+    /* without any there is nothing to drop, and a filter above us may refuse the call */
+    out->capabilities = !had || syscall(__NR_capset, &c.head, c.sets) == 0;
     if (out->capabilities)
         arka_sandbox__note(out->on, ", ", "%s",
                            keeps_bind ? "no capabilities but the one for a port below 1024"
