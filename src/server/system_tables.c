@@ -1,6 +1,6 @@
 /*
- * _arc.tables, files, slices, settings and metrics: each a list of columns and a function that walks
- * what there is. What a token may not see is passed over here, before a row is made.
+ * _arc.tables, files, slices, settings, metrics, queries: each a list of columns and a function that
+ * walks what there is. What a token may not see is passed over here, before a row is made.
  */
 #include "server/system_tables.h"
 
@@ -312,6 +312,76 @@ static arka_status put_metrics(void *context, const arka_visibility *visibility,
     return status;
 }
 
+/* ---- queries ---- */
+
+static const arka_system_column QUERIES[] = {
+    {"id", ARKA_VARCHAR},           {"state", ARKA_VARCHAR},       {"outcome", ARKA_VARCHAR},
+    {"sql", ARKA_VARCHAR},          {"database", ARKA_VARCHAR},    {"token", ARKA_VARCHAR},
+    {"priority", ARKA_VARCHAR},     {"cached", ARKA_BOOLEAN},      {"began", ARKA_TIMESTAMPTZ},
+    {"started", ARKA_TIMESTAMPTZ},  {"ended", ARKA_TIMESTAMPTZ},   {"wait_ms", ARKA_DOUBLE},
+    {"run_ms", ARKA_DOUBLE},        {"rows", ARKA_BIGINT},         {"bytes", ARKA_BIGINT},
+    {"snapshot_lsn", ARKA_BIGINT}, {"error", ARKA_VARCHAR},
+};
+
+static void put_moment(arka_system_rows *rows, int64_t us)
+{
+    if (us != 0)
+        arka_system_put_time(rows, us);
+    else
+        arka_system_put_null(rows);
+}
+
+static void put_unless_empty(arka_system_rows *rows, const char *text)
+{
+    arka_system_put_text(rows, text[0] != 0 ? text : NULL);
+}
+
+static arka_status put_query(arka_system_rows *rows, const arka_query_info *q, arka_error *err)
+{
+    arka_system_put_text(rows, q->id);
+    arka_system_put_text(rows, arka_query_state_text(q->state));
+    if (q->state == ARKA_QUERY_ENDED)
+        arka_system_put_text(rows, arka_query_outcome_text(q->outcome));
+    else
+        arka_system_put_null(rows);
+    arka_system_put_text(rows, q->text);
+    arka_system_put_text(rows, q->database);
+    put_unless_empty(rows, q->token_name);
+    arka_system_put_text(rows, arka_priority_name(q->priority));
+    arka_system_put_bool(rows, q->cached);
+    put_moment(rows, q->began_us);
+    put_moment(rows, q->started_us);
+    put_moment(rows, q->ended_us);
+    arka_system_put_f64(rows, q->wait_ms);
+    arka_system_put_f64(rows, q->run_ms);
+    arka_system_put_i64(rows, q->n_rows);
+    arka_system_put_i64(rows, q->n_bytes);
+    put_lsn(rows, q->snapshot_lsn);
+    put_unless_empty(rows, q->error);
+    return arka_system_end_row(rows, err);
+}
+
+static arka_status put_queries(void *context, const arka_visibility *visibility,
+                               arka_system_rows *rows, arka_error *err)
+{
+    static const arka_query_which WHICH[] = {ARKA_QUERIES_ACTIVE, ARKA_QUERIES_HISTORY};
+    const arka_server *server = context;
+    const arka_query_reader reader = {.all = !visibility->no_admin,
+                                      .token_id = visibility->token_id};
+    arka_arena arena = ARKA_ARENA_INIT;
+    arka_status status = ARKA_OK;
+    for (size_t k = 0; k < 2 && status == ARKA_OK; k++) {
+        arka_query_info *list;
+        size_t n = 0;
+        status = arka_query_registry_list(server->query_registry, WHICH[k], &reader, SIZE_MAX,
+                                          &arena, &list, &n, err);
+        for (size_t i = 0; i < n && status == ARKA_OK; i++)
+            status = put_query(rows, &list[i], err);
+    }
+    arka_arena_fini(&arena);
+    return status;
+}
+
 /* ---- all ---- */
 
 #define TABLE(text, list, put)                                                                     \
@@ -323,6 +393,7 @@ const arka_system_table arka_system_tables[] = {
     TABLE("slices", SLICES, put_slices),
     TABLE("settings", SETTINGS, put_settings),
     TABLE("metrics", METRICS, put_metrics),
+    TABLE("queries", QUERIES, put_queries),
     {.name = "rejected_writes", .about_database = "database", .about_table = "measurement"},
 };
 const size_t arka_n_system_tables = sizeof arka_system_tables / sizeof *arka_system_tables;
