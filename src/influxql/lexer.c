@@ -82,7 +82,7 @@ static void step_n(lexer *l, size_t n)
 }
 
 /* Blanks and comments; false: a comment has no end. */
-static bool skip_space(lexer *l)
+static bool skip_space(lexer *l, bool before_regex)
 {
     for (;;) {
         char c = peek(l, 0);
@@ -95,7 +95,7 @@ static bool skip_space(lexer *l)
             while (l->at < l->end && *l->at != '\n' && *l->at != '\r')
                 step(l);
             l->end_seen = l->at == l->end;
-        } else if (c == '/' && peek(l, 1) == '*') {
+        } else if (c == '/' && peek(l, 1) == '*' && !before_regex) {
             const char *close = l->end - l->at < 4
                                     ? NULL
                                     : memmem(l->at + 2, (size_t)(l->end - l->at - 2), "*/", 2);
@@ -265,7 +265,7 @@ static void lex_sign(lexer *l, token *t)
 token lexer_next(lexer *l)
 {
     const char *from = l->at;
-    bool closed = skip_space(l);
+    bool closed = skip_space(l, l->after_match);
     token t = {.spaced = l->at > from, .from = l->at, .at = l->place, .before = l->previous};
     char c = peek(l, 0);
     if (!closed) {
@@ -288,6 +288,7 @@ token lexer_next(lexer *l)
             lex_sign(l, &t);
     }
     t.to = l->at;
+    l->after_match = t.kind == T_MATCH || t.kind == T_NOT_MATCH;
     return t;
 }
 

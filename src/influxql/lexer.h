@@ -62,6 +62,7 @@ typedef struct token {
 typedef struct lexer {
     const char *begin, *at, *end;
     arka_influxql_place place, previous; /* of `at`, and of the character before */
+    bool after_match;                    /* what follows is a regular expression, not a comment */
     bool end_seen; /* what came last looked behind the end: messages count that as a character */
     const arka_influxql_params *params; /* may be NULL */
     arka_arena *arena;                  /* for decoded texts; its `failed` is the caller's to ask */

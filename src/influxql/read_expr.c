@@ -82,6 +82,10 @@ arka_status parser_regex(parser *p, const arka_influxql_expr **out, arka_error *
 {
     token t = p->token;
     *out = NULL;
+    if (t.kind == T_EOF && !p->lexer.end_seen) { /* to look for one is to look behind the end */
+        p->lexer.end_seen = true;
+        p->token.at.column++;
+    }
     if (t.kind == T_DIV)
         t = lexer_regex(&p->lexer, &p->token);
     if (t.kind == T_BADREGEX)

@@ -1,11 +1,18 @@
+/* InfluxDB 1's /query: what is asked, and its way through the pool of queries. */
 #include "server/influx.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <strings.h>
 
-#include "base/json.h"
-#include "influxql/influxql.h"
-#include "server/server_priv.h"
-#include "wire/names.h"
+#include "base/number.h"
+#include "server/access.h"
+#include "server/http.h"
+#include "server/influx_run.h"
+#include "server/query.h"
+#include "wire/json.h"
+
+enum { CHUNK_SIZE = 10000 };
 
 /* ---- parameters ---- */
 
@@ -48,181 +55,451 @@ bool arka_influxql_asked(arka_request *r)
     return form_param(r, "q", &q, NULL) == ARKA_OK && q.len > 0;
 }
 
-/* ---- results ---- */
-
-typedef struct results {
-    arka_request *request;
-    arka_buf *out;
-    arka_slice database; /* of the request */
-    int64_t skip, left;  /* of a list's rows */
-    bool any;
-} results;
-
-static void put_row_name(results *q, const char *name)
-{
-    if (q->any)
-        arka_buf_byte(q->out, ',');
-    q->any = true;
-    arka_buf_byte(q->out, '[');
-    arka_json_string_repaired(q->out, arka_slice_of(name));
-    arka_buf_byte(q->out, ']');
-}
-
-static arka_status put_database(void *context, const arka_database_info *info, arka_error *err)
-{
-    if (info->name[0] != '_')
-        put_row_name(context, info->name);
-    return ARKA_OK;
-}
-
-static arka_status put_measurement(void *context, const arka_table_info *info, arka_error *err)
-{
-    results *q = context;
-    if (q->skip > 0) {
-        q->skip--;
-    } else if (q->left != 0) {
-        q->left -= q->left > 0;
-        put_row_name(q, info->name);
-    }
-    return ARKA_OK;
-}
-
-/* Rows stand in one series; a list without rows has no series at all. */
-static void end_series(results *q, size_t head)
-{
-    if (q->any)
-        arka_buf_literal(q->out, "]}]");
-    else
-        q->out->len = head;
-}
-
-static arka_status show_databases(results *q, arka_error *err)
-{
-    size_t head = q->out->len;
-    arka_buf_literal(q->out,
-                     ",\"series\":[{\"name\":\"databases\",\"columns\":[\"name\"],\"values\":[");
-    q->any = false;
-    ARKA_TRY(arka_engine_each_database(q->request->server->engine, put_database, q, err));
-    end_series(q, head);
-    return ARKA_OK;
-}
-
-static arka_status show_measurements(results *q, const arka_influxql_statement *s, arka_error *err)
-{
-    arka_slice database = s->database.len > 0 ? s->database : q->database;
-    size_t head = q->out->len;
-    ARKA_TRY(arka_name_check_database(database, err));
-    arka_buf_literal(q->out,
-                     ",\"series\":[{\"name\":\"measurements\",\"columns\":[\"name\"],\"values\":[");
-    q->any = false;
-    q->skip = s->query.offset;
-    q->left = s->query.limit > 0 ? s->query.limit : -1;
-    ARKA_TRY(arka_engine_each_table(q->request->server->engine, database, put_measurement, q, err));
-    end_series(q, head);
-    return ARKA_OK;
-}
-
-static arka_status show_policies(results *q, const arka_influxql_statement *s, arka_error *err)
-{
-    arka_slice database = s->database.len > 0 ? s->database : q->database;
-    ARKA_TRY(arka_name_check_database(database, err));
-    if (!arka_engine_has_database(q->request->server->engine, database))
-        return arka_fail(err, ARKA_NOTFOUND, "database not found: %.*s", ARKA_FMT(database));
-    arka_buf_literal(q->out,
-                     ",\"series\":[{\"columns\":[\"name\",\"duration\",\"shardGroupDuration\","
-                     "\"replicaN\",\"default\"],\"values\":[[\"autogen\",\"0s\","
-                     "\"168h0m0s\",1,true]]}]");
-    return ARKA_OK;
-}
-
-static arka_status run_statement(results *q, const arka_influxql_statement *s, arka_error *err)
-{
-    arka_status status;
-    switch ((int)s->kind) {
-    case ARKA_INFLUXQL_CREATE_DATABASE:
-        ARKA_TRY(arka_name_check_database(s->name, err));
-        status = arka_engine_create_database(q->request->server->engine, s->name, err);
-        if (status != ARKA_EXISTS) /* to have it is what was asked for */
-            return status;
-        *err = (arka_error){0};
-        return ARKA_OK;
-    case ARKA_INFLUXQL_SHOW_DATABASES:
-        return show_databases(q, err);
-    case ARKA_INFLUXQL_SHOW_MEASUREMENTS:
-        return show_measurements(q, s, err);
-    case ARKA_INFLUXQL_SHOW_RETENTION_POLICIES:
-        return show_policies(q, s, err);
-    default:
-        return arka_fail(err, ARKA_INTERNAL, "no such statement");
-    }
-}
-
-static void put_result(results *q, size_t id, const arka_influxql_statement *s)
-{
-    arka_error err = {0};
-    size_t head = q->out->len;
-    arka_buf_printf(q->out, "%s{\"statement_id\":%zu", id ? "," : "", id);
-    size_t body = q->out->len;
-    if (run_statement(q, s, &err) != ARKA_OK) {
-        q->out->len = q->out->failed ? head : body;
-        arka_buf_literal(q->out, ",\"error\":");
-        arka_json_string_repaired(q->out, arka_slice_of(err.msg));
-    }
-    arka_buf_byte(q->out, '}');
-}
-
-static bool is_supported(const arka_influxql_statement *s)
-{
-    return s->kind == ARKA_INFLUXQL_CREATE_DATABASE || s->kind == ARKA_INFLUXQL_SHOW_DATABASES ||
-           (s->kind == ARKA_INFLUXQL_SHOW_MEASUREMENTS && s->with == NULL &&
-            s->query.condition == NULL) ||
-           s->kind == ARKA_INFLUXQL_SHOW_RETENTION_POLICIES;
-}
-
-static arka_handled run_statements(arka_request *r, arka_slice database,
-                                   const arka_influxql_statements *list)
-{
-    for (size_t i = 0; i < list->n; i++) {
-        arka_slice text = list->items[i].text;
-        if (!is_supported(&list->items[i]))
-            return arka_answer_error(r, 501, "not_implemented",
-                                     "this InfluxQL statement is not supported, only CREATE "
-                                     "DATABASE and SHOW DATABASES, MEASUREMENTS, RETENTION "
-                                     "POLICIES: %.*s",
-                                     text.len > 200 ? 200 : (int)text.len, text.data);
-    }
-    results q = {.request = r, .out = arka_answer_json(r, 200), .database = database};
-    arka_buf_literal(q.out, "{\"results\":[");
-    for (size_t i = 0; i < list->n; i++)
-        put_result(&q, i, &list->items[i]);
-    arka_buf_literal(q.out, "]}\n");
-    return ARKA_ANSWERED;
-}
-
-static arka_status read_statements(arka_request *r, arka_slice *database,
-                                   arka_influxql_statements *list, arka_error *err)
+static arka_status read_flag(arka_request *r, const char *name, bool *out, arka_error *err)
 {
     arka_slice text;
-    ARKA_TRY(either_param(r, "db", database, err));
+    ARKA_TRY(either_param(r, name, &text, err));
+    *out = text.len == 4 && strncasecmp(text.data, "true", 4) == 0;
+    return ARKA_OK;
+}
+
+/* ---- bound parameters ---- */
+
+typedef ARKA_VEC(arka_influxql_param) param_list;
+
+typedef struct binder {
+    arka_arena *arena;
+    param_list list;
+} binder;
+
+/* The text is the arena's from here on. */
+static arka_status bind_text(binder *b, arka_slice name, int kind, arka_slice text, arka_error *err)
+{
+    arka_influxql_param param = {.kind = kind};
+    const char *kept_name = arka_arena_text(b->arena, name);
+    const char *kept = arka_arena_text(b->arena, text);
+    param.name = (arka_slice){kept_name, name.len};
+    param.text = (arka_slice){kept, text.len};
+    return kept_name != NULL && kept != NULL && arka_vec_push(&b->list, param)
+               ? ARKA_OK
+               : arka_fail_nomem(err, "a parameter", text.len);
+}
+
+static arka_status bind_number(binder *b, arka_slice name, const arka_json *value, const char *unit,
+                               arka_error *err)
+{
+    char text[ARKA_NUMBER_TEXT + 4];
+    bool whole = arka_json_kind_of(value) == ARKA_JSON_INT;
+    size_t n = whole ? arka_format_i64(text, arka_json_int(value))
+                     : arka_format_f64(text, arka_json_real(value));
+    memcpy(text + n, unit, strlen(unit));
+    return bind_text(b, name,
+                     *unit   ? ARKA_INFLUXQL_PARAM_DURATION
+                     : whole ? ARKA_INFLUXQL_PARAM_INTEGER
+                             : ARKA_INFLUXQL_PARAM_NUMBER,
+                     (arka_slice){text, n + strlen(unit)}, err);
+}
+
+static arka_status bind_bad(binder *b, arka_slice name, const char *type, arka_error *err)
+{
+    char text[100];
+    int n = snprintf(text, sizeof text, "unable to bind parameter with type %s", type);
+    return bind_text(b, name, ARKA_INFLUXQL_PARAM_BAD, (arka_slice){text, (size_t)n}, err);
+}
+
+/* {"regex": "…"} and the like: a value that says what it is. */
+static arka_status bind_object(binder *b, arka_slice name, const arka_json *object, arka_error *err)
+{
+    static const struct {
+        const char *word;
+        int kind;
+    } WORDS[] = {
+        {"regex", ARKA_INFLUXQL_PARAM_REGEX},     {"identifier", ARKA_INFLUXQL_PARAM_IDENTIFIER},
+        {"string", ARKA_INFLUXQL_PARAM_STRING},   {"duration", ARKA_INFLUXQL_PARAM_DURATION},
+        {"integer", ARKA_INFLUXQL_PARAM_INTEGER}, {"float", ARKA_INFLUXQL_PARAM_NUMBER},
+        {"boolean", ARKA_INFLUXQL_PARAM_BOOLEAN},
+    };
+    void *cursor = NULL;
+    arka_slice word;
+    const arka_json *value;
+    if (arka_json_len(object) != 1 || !arka_json_next(object, &cursor, &word, &value))
+        return bind_bad(b, name, "object", err);
+    arka_json_kind kind = arka_json_kind_of(value);
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        if (!arka_slice_eq(word, arka_slice_of(WORDS[i].word)))
+            continue;
+        if (kind == ARKA_JSON_STRING && i < 4)
+            return bind_text(b, name, WORDS[i].kind, arka_json_text(value), err);
+        if (kind == ARKA_JSON_INT && WORDS[i].kind == ARKA_INFLUXQL_PARAM_DURATION)
+            return bind_number(b, name, value, "ns", err);
+        if ((kind == ARKA_JSON_INT || kind == ARKA_JSON_REAL) && (i == 4 || i == 5))
+            return bind_number(b, name, value, "", err);
+    }
+    return bind_bad(b, name, "object", err);
+}
+
+static arka_status bind_value(binder *b, arka_slice name, const arka_json *value, arka_error *err)
+{
+    bool yes = false;
+    switch (arka_json_kind_of(value)) {
+    case ARKA_JSON_STRING:
+        return bind_text(b, name, ARKA_INFLUXQL_PARAM_STRING, arka_json_text(value), err);
+    case ARKA_JSON_INT:
+    case ARKA_JSON_REAL:
+        return bind_number(b, name, value, "", err);
+    case ARKA_JSON_BOOL:
+        yes = arka_json_int(value) != 0;
+        return bind_text(b, name, ARKA_INFLUXQL_PARAM_BOOLEAN,
+                         yes ? ARKA_SLICE("true") : ARKA_SLICE("false"), err);
+    case ARKA_JSON_OBJECT:
+        return bind_object(b, name, value, err);
+    case ARKA_JSON_ARRAY:
+        return bind_bad(b, name, "array", err);
+    case ARKA_JSON_NULL:
+    default:
+        return bind_bad(b, name, "null", err);
+    }
+}
+
+static arka_status bind_all(binder *b, const arka_json *object, arka_error *err)
+{
+    void *cursor = NULL;
+    arka_slice name;
+    const arka_json *value;
+    if (arka_json_kind_of(object) != ARKA_JSON_OBJECT)
+        return arka_fail(err, ARKA_INPUT,
+                         "error parsing query parameters: they are %s, expected an object",
+                         arka_json_kind_name(arka_json_kind_of(object)));
+    while (arka_json_next(object, &cursor, &name, &value))
+        ARKA_TRY(bind_value(b, name, value, err));
+    return ARKA_OK;
+}
+
+static arka_status read_params(binder *b, arka_slice text, arka_error *err)
+{
+    ARKA_AUTO(arka_json) root = NULL;
+    if (text.len == 0)
+        return ARKA_OK;
+    arka_status status = arka_json_parse(text, 0, &root, err);
+    if (status != ARKA_OK) {
+        arka_error_prefix(err, "error parsing query parameters: ");
+        return status;
+    }
+    return bind_all(b, root, err);
+}
+
+/* ---- what is asked ---- */
+
+static arka_status read_shape(arka_request *r, arka_influx_out *out, arka_error *err)
+{
+    arka_slice size, accept = arka_request_header(r, "Accept");
+    ARKA_TRY(read_flag(r, "pretty", &out->pretty, err));
+    ARKA_TRY(read_flag(r, "chunked", &out->chunked, err));
+    ARKA_TRY(either_param(r, "chunk_size", &size, err));
+    out->chunk_size = CHUNK_SIZE;
+    if (size.len > 0 &&
+        (!arka_parse_i64(size.data, size.len, &out->chunk_size) || out->chunk_size <= 0))
+        out->chunk_size = CHUNK_SIZE; /* as InfluxDB takes what is no number */
+    out->csv = arka_slice_eq(accept, ARKA_SLICE("application/csv")) ||
+               arka_slice_eq(accept, ARKA_SLICE("text/csv"));
+    return ARKA_OK;
+}
+
+/* A copy: it outlives the request. */
+static arka_status keep(arka_influx *q, arka_slice text, arka_slice *out, arka_error *err)
+{
+    out->data = arka_arena_text(&q->arena, text);
+    out->len = text.len;
+    return out->data ? ARKA_OK : arka_fail_nomem(err, "a query", text.len);
+}
+
+static arka_status read_database(arka_request *r, arka_influx *q, arka_error *err)
+{
+    arka_slice database;
+    ARKA_TRY(either_param(r, "db", &database, err));
+    if (database.len == 0)
+        database = arka_request_header(r, "x-arc-database");
+    if (database.len == 0)
+        database = arka_slice_of(arka_server_settings(r->server)->database);
+    return keep(q, database, &q->database, err);
+}
+
+static arka_status read_statements(arka_request *r, arka_influx *q, arka_error *err)
+{
+    arka_slice text, params;
+    binder b = {.arena = &q->arena};
+    ARKA_TRY(read_database(r, q, err));
+    ARKA_TRY(read_shape(r, &q->out, err));
     ARKA_TRY(either_param(r, "q", &text, err));
-    if (database->len == 0)
-        *database = arka_request_header(r, "x-arc-database");
-    if (database->len == 0)
-        *database = arka_slice_of(r->server->settings->database);
+    ARKA_TRY(either_param(r, "params", &params, err));
     if (text.len == 0)
         return arka_fail(err, ARKA_INPUT, "missing required parameter \"q\"");
-    return arka_influxql_parse(text, NULL, &r->arena, list, err);
+    ARKA_TRY(keep(q, text, &text, err));
+    arka_status status = read_params(&b, params, err);
+    if (status == ARKA_OK) {
+        arka_influxql_params all = {b.list.items, b.list.n};
+        status = arka_influxql_parse(text, &all, &q->arena, &q->statements, err);
+    }
+    arka_vec_fini(&b.list);
+    return status;
+}
+
+/* ---- what may be done ---- */
+
+static bool is_allowed(const arka_request *r, const arka_influxql_statement *s, arka_rights rights)
+{
+    if (!arka_access_may(r, rights))
+        return false;
+    if (s->kind == ARKA_INFLUXQL_CREATE_DATABASE || s->kind == ARKA_INFLUXQL_DROP_DATABASE)
+        return arka_access_all_of(r, s->name);
+    return true;
+}
+
+/* Answers what cannot be run at all, before anything is. */
+static bool refuse(arka_request *r, arka_influx *q)
+{
+    for (size_t i = 0; i < q->statements.n; i++) {
+        const arka_influxql_statement *s = &q->statements.items[i];
+        arka_influx_verb verb = arka_influx_verb_of(s->kind);
+        if (!is_allowed(r, s, verb.rights)) {
+            arka_access_refuse(r, verb.rights);
+            return true;
+        }
+        const char *why = arka_influx_unsupported(q, s);
+        if (verb.run == NULL)
+            why = arka_arena_printf(&q->arena,
+                                    "this InfluxQL statement is not supported: %s; data is read "
+                                    "with SQL, by POST /api/v1/query",
+                                    arka_influxql_kind_words(s->kind));
+        if (why != NULL) {
+            arka_answer_error(r, 501, "not_implemented", "%s", why);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the job ---- */
+
+typedef struct influx_job {
+    arka_job job; /* first: the pool's */
+    arka_influx q;
+    char id[ARKA_QUERY_ID];
+    arka_query_entry *entry;
+    int64_t limit_ms;
+} influx_job;
+
+static void stop(void *context)
+{
+    influx_job *j = context;
+    arka_running_cancel(j->q.server->running, arka_stream_ticket(j->q.stream));
+}
+
+static void leave_queue(void *context)
+{
+    influx_job *j = context;
+    arka_admission_cancel(j->q.server->admission, &j->job);
+}
+
+static void stop_over(void *query)
+{
+    arka_query_over(query);
+}
+
+static void put_head(influx_job *j)
+{
+    arka_request *r = j->q.request;
+    r->answer.status = 200;
+    r->answer.content_type = arka_influx_content_type(&j->q.out);
+    arka_answer_header(r, "X-Arc-Query-ID", "%s", j->id);
+}
+
+/* The first bytes begin the stream. */
+static bool push(void *context, arka_buf *piece)
+{
+    influx_job *j = context;
+    if (j->q.request == NULL)
+        return arka_stream_push(j->q.stream, piece);
+    put_head(j);
+    arka_admission_streams(j->q.server->admission, &j->job);
+    arka_query_entry_stream(j->q.server->query_registry, j->entry);
+    arka_stream_begin(j->q.stream, j->q.request, piece);
+    j->q.request = NULL;
+    return true;
+}
+
+static void leave(influx_job *j, const arka_error *err)
+{
+    arka_server *server = j->q.server;
+    arka_query_end end = {.outcome = ARKA_QUERY_COMPLETED, .error = err->msg};
+    if (err->code == ARKA_CANCELLED)
+        end.outcome = err->sys == 0 ? ARKA_QUERY_CANCELLED : ARKA_QUERY_TIMED_OUT;
+    else if (err->code != ARKA_OK)
+        end.outcome = ARKA_QUERY_FAILED;
+    if (err->code != ARKA_OK)
+        arka_count(&server->counters.query_errors, 1);
+    arka_running_leave(server->running, arka_stream_ticket(j->q.stream));
+    arka_query_registry_end(server->query_registry, j->entry, &end);
+    j->entry = NULL;
+}
+
+static void end_well(influx_job *j)
+{
+    arka_error none = {0};
+    arka_request *r = j->q.request;
+    arka_buf *rest = arka_influx_end(&j->q.out);
+    if (r == NULL) {
+        bool wanted = rest->len == 0 || arka_stream_push(j->q.stream, rest);
+        leave(j, &none);
+        arka_stream_end(j->q.stream, wanted);
+        return;
+    }
+    put_head(j);
+    r->answer.body = *rest;
+    *rest = (arka_buf)ARKA_BUF_INIT;
+    leave(j, &none);
+    arka_http_give_back(arka_take(j->q.request));
+}
+
+static void end_badly(influx_job *j, arka_error *err)
+{
+    arka_request *r = arka_take(j->q.request);
+    if (err->code == ARKA_CANCELLED && err->sys == ETIMEDOUT) {
+        *err = (arka_error){0};
+        arka_fail(err, ARKA_CANCELLED, "the query ran longer than %.6g s and was stopped",
+                  (double)j->limit_ms / 1000);
+        err->sys = ETIMEDOUT;
+    }
+    leave(j, err);
+    if (r == NULL) {
+        arka_stream_end(j->q.stream, false);
+        return;
+    }
+    if (err->code == ARKA_CANCELLED && err->sys == 0)
+        arka_answer_error(r, arka_server_stopping(j->q.server) ? 503 : 499, "cancelled", "%s",
+                          err->msg);
+    else
+        arka_answer_fail(r, err);
+    arka_http_give_back(r);
+}
+
+static arka_job_result run_job(arka_job *job)
+{
+    influx_job *j = (influx_job *)job;
+    arka_error err = {0};
+    arka_query_entry_start(j->q.server->query_registry, j->entry);
+    arka_status status =
+        arka_query_await_rows(j->q.request, arka_stream_ticket(j->q.stream), j->q.deadline, &err);
+    if (status == ARKA_OK)
+        status = arka_influx_check(&j->q, &err);
+    if (status == ARKA_OK)
+        status = arka_influx_run(&j->q, &err);
+    if (status == ARKA_OK)
+        end_well(j);
+    else
+        end_badly(j, &err);
+    return status == ARKA_OK ? ARKA_JOB_ENDED : ARKA_JOB_FAILED;
+}
+
+static void drop_job(arka_job *job, arka_job_drop why)
+{
+    arka_error err = {0};
+    arka_fail(&err, ARKA_CANCELLED, "the query was cancelled before it ran");
+    err.sys = why == ARKA_DROP_LATE ? ETIMEDOUT : 0;
+    end_badly((influx_job *)job, &err);
+}
+
+static void free_job(arka_job *job)
+{
+    influx_job *j = (influx_job *)job;
+    arka_access_visibility_release(&j->q.visibility);
+    arka_stream_unref(j->q.stream);
+    arka_influx_out_fini(&j->q.out);
+    arka_arena_fini(&j->q.arena);
+    arka_free(j);
+}
+
+/* ---- into the pool ---- */
+
+static arka_status enter(influx_job *j, arka_error *err)
+{
+    arka_request *r = j->q.request;
+    arka_server *server = r->server;
+    arka_slice text;
+    arka_query_begin begin = {
+        .database = j->q.database,
+        .token_name = arka_slice_of(r->identity ? r->identity->name : ""),
+        .token_id = r->identity ? r->identity->token_id : 0,
+        .priority = j->job.priority,
+        .cancel = stop,
+        .cancel_context = j,
+    };
+    ARKA_TRY(either_param(r, "q", &text, err));
+    begin.text = text;
+    ARKA_TRY(arka_stream_new(server, &j->q.stream, err));
+    arka_running_enter(server->running, arka_stream_ticket(j->q.stream), r->fd, leave_queue, j);
+    arka_status status = arka_query_registry_begin(server->query_registry, &begin, &j->entry, err);
+    if (status != ARKA_OK)
+        arka_running_leave(server->running, arka_stream_ticket(j->q.stream));
+    else
+        memcpy(j->id, arka_query_entry_id(j->entry), sizeof j->id);
+    return status;
+}
+
+static void prepare(influx_job *j, arka_request *r)
+{
+    j->q.server = r->server;
+    j->q.request = r;
+    j->q.reads_only = r->method == ARKA_GET || r->method == ARKA_HEAD;
+    j->q.now = r->arrived_us * 1000;
+    j->q.visibility = arka_access_visibility(r);
+    j->q.out.push = push;
+    j->q.out.context = j;
+    j->limit_ms = arka_server_settings(r->server)->query_timeout * 1000;
+    j->q.deadline = (arka_mono){r->arrived.ns + j->limit_ms * 1000000};
+    j->job.run = run_job;
+    j->job.drop = drop_job;
+    j->job.free = free_job;
+    j->job.over = stop_over;
+    j->job.deadline = j->q.deadline;
+    j->job.label = j->id;
+}
+
+/* ARKA_OK: it is the pool's, or already answered by giving the request back. */
+static arka_status submit(influx_job *j, arka_error *err)
+{
+    arka_request *r = j->q.request;
+    arka_error why = {0};
+    ARKA_TRY(arka_access_priority(r, &j->job.priority, err));
+    ARKA_TRY(enter(j, err));
+    arka_count(&r->server->counters.queries, 1);
+    arka_http_detach(r);
+    if (arka_admission_submit(r->server->admission, &j->job, &why) != ARKA_OK) {
+        end_badly(j, &why);
+        free_job(&j->job);
+    }
+    return ARKA_OK;
 }
 
 arka_handled arka_handle_influxql(arka_request *r)
 {
     arka_error err = {0};
-    arka_slice database;
-    arka_influxql_statements list = {0};
-    arka_handled how;
-    if (read_statements(r, &database, &list, &err) == ARKA_OK)
-        how = run_statements(r, database, &list);
-    else
-        how = arka_answer_fail(r, &err);
+    influx_job *j = arka_calloc(1, sizeof *j);
+    if (j == NULL) {
+        arka_fail_nomem(&err, "a query", sizeof *j);
+        return arka_answer_fail(r, &err);
+    }
+    prepare(j, r);
+    arka_handled how = ARKA_ANSWERED;
+    if (read_statements(r, &j->q, &err) != ARKA_OK)
+        arka_answer_fail(r, &err);
+    else if (j->q.statements.n == 0)
+        arka_buf_literal(arka_answer_json(r, 200), "{}\n");
+    else if (!refuse(r, &j->q) && submit(j, &err) == ARKA_OK)
+        how = ARKA_DETACHED;
+    else if (err.code != ARKA_OK)
+        arka_answer_fail(r, &err);
+    if (how == ARKA_ANSWERED)
+        free_job(&j->job);
     return how;
 }

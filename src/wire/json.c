@@ -128,6 +128,16 @@ arka_slice arka_json_text(const arka_json *value)
     return text ? (arka_slice){text, json_string_length(inner(value))} : (arka_slice){"", 0};
 }
 
+int64_t arka_json_int(const arka_json *value)
+{
+    return json_is_true(inner(value)) ? 1 : json_integer_value(inner(value));
+}
+
+double arka_json_real(const arka_json *value)
+{
+    return json_number_value(inner(value));
+}
+
 const arka_json *arka_json_get(const arka_json *object, const char *name)
 {
     const json_t *value = json_object_get(inner(object), name);

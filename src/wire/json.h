@@ -47,6 +47,11 @@ const char *arka_json_kind_name(arka_json_kind kind);
  */
 arka_slice arka_json_text(const arka_json *value);
 
+/** The number of an integer; 1 of true; 0 for anything else. */
+int64_t arka_json_int(const arka_json *value);
+/** The number of an integer or another number; 0 for anything else. */
+double arka_json_real(const arka_json *value);
+
 /** A member of an object; NULL if it is absent or null, or `object` is no object. */
 const arka_json *arka_json_get(const arka_json *object, const char *name);
 
