@@ -58,6 +58,7 @@ static arka_status stop(arka_server *server, arka_error *err)
     arka_route_table_free(server->routes);
     arka_route_stats_free(server->route_stats);
     arka_rejects_fini(&server->rejects);
+    arka_creations_fini(&server->creations);
     arka_opening_fini(server);
     arka_settings_versions_free(server->versions);
     arka_free(server);
@@ -75,6 +76,7 @@ arka_status arka_server_start(const arka_settings *settings, const arka_log *log
     server->started = arka_mono_now();
     server->opening.ended_fd = -1;
     arka_rejects_init(&server->rejects);
+    arka_creations_init(&server->creations);
     arka_status status = start(server, err);
     if (status != ARKA_OK) {
         atomic_store_explicit(&server->stopping, true, memory_order_relaxed);

@@ -10,6 +10,7 @@
 #include "query/admission.h"
 #include "query/registry.h"
 #include "query/result_cache.h"
+#include "server/creations.h"
 #include "server/listen.h"
 #include "observe/log.h"
 #include "server/memory_keeper.h"
@@ -50,6 +51,7 @@ struct arka_server {
     arka_http *http;
     arka_listener *listener;
     arka_rejects rejects;
+    arka_creations creations;
     arka_counters counters;
     struct arka_route_stats *route_stats;
     struct arka_monitor *monitor;
