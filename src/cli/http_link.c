@@ -75,7 +75,7 @@ static bool is_address(const char *host)
 static arka_status start_session(arka_http_link *l, arka_error *err)
 {
     const char *host = l->target->host;
-    if (gnutls_init(&l->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK) < 0 ||
+    if (gnutls_init(&l->session, GNUTLS_CLIENT | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0 ||
         gnutls_set_default_priority(l->session) < 0 ||
         gnutls_credentials_set(l->session, GNUTLS_CRD_CERTIFICATE, l->credentials) < 0 ||
         (!is_address(host) &&

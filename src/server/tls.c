@@ -187,12 +187,13 @@ static arka_status check_priorities(const arka_tls *tls, const arka_settings *s,
     gnutls_priority_t made = NULL;
     const char *at = NULL;
     int why = gnutls_priority_init(&made, tls->priorities, &at);
-    if (why < 0)
+    if (why < 0 && why != GNUTLS_E_NO_PRIORITIES_WERE_SET)
         return arka_fail(err, ARKA_INPUT, "server.tls_priorities = '%s': %s near '%.40s'",
                          s->tls_priorities, gnutls_strerror(why), at != NULL ? at : "");
     const unsigned *versions;
-    int n = gnutls_priority_protocol_list(made, &versions);
-    gnutls_priority_deinit(made);
+    int n = why < 0 ? 0 : gnutls_priority_protocol_list(made, &versions);
+    if (why >= 0)
+        gnutls_priority_deinit(made);
     if (n <= 0)
         return arka_fail(err, ARKA_INPUT,
                          "server.tls_priorities = '%s' leaves no version of TLS: 1.2 and 1.3 are "
