@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "server/access.h"
+#include "server/drop.h"
 #include "wire/names.h"
 
 /* ---- what each statement is ---- */
@@ -318,7 +319,8 @@ arka_status arka_influx_drop_database(arka_influx *q, const arka_influxql_statem
     if (!arka_influx_sees_database(q, s->name))
         return ARKA_OK; /* not to have it is what was asked for */
     arka_error own = {0};
-    arka_status status = arka_engine_drop_database(q->server->engine, s->name, &own);
+    arka_status status =
+        arka_drop_database(q->server, s->name, q->request ? q->request->id : NULL, &own);
     return status == ARKA_OK || status == ARKA_NOTFOUND ? ARKA_OK
                                                         : arka_fail(err, own.code, "%s", own.msg);
 }
@@ -333,7 +335,8 @@ arka_status arka_influx_drop_measurement(arka_influx *q, const arka_influxql_sta
         !q->visibility.table(q->visibility.context, q->database, s->name))
         return ARKA_OK; /* as one that is not there */
     arka_error own = {0};
-    arka_status status = arka_engine_drop_table(q->server->engine, q->database, s->name, &own);
+    arka_status status =
+        arka_drop_table(q->server, q->database, s->name, q->request ? q->request->id : NULL, &own);
     return status == ARKA_OK || status == ARKA_NOTFOUND ? ARKA_OK
                                                         : arka_fail(err, own.code, "%s", own.msg);
 }
