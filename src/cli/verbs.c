@@ -28,6 +28,8 @@ const arka_verb arka_verbs[] = {
      arka_query_option_list, NULL},
     {"write", "send line protocol from a file or standard input", arka_write_main, arka_write_help,
      arka_write_option_list, NULL},
+    {"token", "make and manage tokens, beside a running server or without one", arka_token_main,
+     arka_token_help, arka_token_option_list, arka_token_subverbs},
     {"wal", "look into the log", arka_wal_main, arka_wal_help, arka_wal_option_list,
      arka_wal_subverbs},
     {"repair", "set damaged parts of the log aside", arka_repair_main, arka_repair_help,

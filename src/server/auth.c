@@ -2,66 +2,15 @@
 #include <microhttpd.h>
 
 #include "auth/expiry.h"
+#include "auth/token_json.h"
 #include "base/json.h"
 #include "base/number.h"
-#include "observe/text.h"
 #include "server/access.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
 #include "wire/json.h"
 
 /* ---- a token as JSON ---- */
-
-static void put_words(arka_buf *out, arka_slice list)
-{
-    arka_slice word;
-    const char *comma = "";
-    arka_buf_byte(out, '[');
-    while (list.len > 0 && arka_word_next(&list, &word)) {
-        arka_buf_text(out, comma);
-        arka_json_string_repaired(out, word);
-        comma = ",";
-    }
-    arka_buf_byte(out, ']');
-}
-
-static void put_rights(arka_buf *out, arka_rights rights)
-{
-    arka_buf text = ARKA_BUF_INIT;
-    arka_rights_text(rights, &text);
-    out->failed |= text.failed;
-    put_words(out, (arka_slice){text.data, text.len});
-    arka_buf_fini(&text);
-}
-
-static void put_time(arka_buf *out, const char *name, int64_t us)
-{
-    arka_buf_printf(out, ",\"%s\":", name);
-    if (us == 0)
-        arka_buf_literal(out, "null");
-    else
-        arka_text_json_time(out, us);
-}
-
-/* The members, without the braces. */
-static void put_members(arka_buf *out, const arka_token_info *info)
-{
-    arka_buf_printf(out, "\"id\":%lld,\"name\":", (long long)info->id);
-    arka_json_string_repaired(out, arka_slice_of(info->name));
-    arka_buf_literal(out, ",\"description\":");
-    if (*info->description == 0)
-        arka_buf_literal(out, "null");
-    else
-        arka_json_string_repaired(out, arka_slice_of(info->description));
-    put_time(out, "created_at", info->created_us);
-    put_time(out, "last_used_at", info->last_used_us);
-    arka_buf_printf(out, ",\"enabled\":%s,\"permissions\":", info->enabled ? "true" : "false");
-    put_rights(out, info->rights);
-    put_time(out, "expires_at", info->expires_us);
-    arka_buf_literal(out, ",\"scope\":");
-    put_words(out, arka_slice_of(info->scope));
-    arka_buf_printf(out, ",\"max_priority\":\"%s\"", arka_priority_name(info->max_priority));
-}
 
 typedef struct writing {
     arka_buf *out;
@@ -70,7 +19,7 @@ typedef struct writing {
 
 static arka_status write_members(void *context, const arka_token_info *info, arka_error *err)
 {
-    put_members(((writing *)context)->out, info);
+    arka_token_json_members(((writing *)context)->out, info);
     return ARKA_OK;
 }
 
@@ -78,7 +27,7 @@ static arka_status write_object(void *context, const arka_token_info *info, arka
 {
     writing *w = context;
     arka_buf_text(w->out, w->n++ > 0 ? ",{" : "{");
-    put_members(w->out, info);
+    arka_token_json_members(w->out, info);
     arka_buf_byte(w->out, '}');
     return ARKA_OK;
 }
@@ -274,7 +223,7 @@ arka_handled arka_handle_auth_verify(arka_request *r)
         return answer_invalid(r, &err);
     writing w = {.out = arka_answer_json(r, 200)};
     arka_buf_literal(w.out, "{\"success\":true,\"valid\":true,\"permissions\":");
-    put_rights(w.out, who->rights);
+    arka_rights_json(w.out, who->rights);
     arka_buf_literal(w.out, ",\"token_info\":");
     if (arka_token_get(r->server->auth, who->token_id, write_object, &w, &err) != ARKA_OK)
         return answer_invalid(r, &err); /* deleted this very moment */
@@ -445,7 +394,7 @@ static void put_grant(arka_buf *out, arka_slice database, arka_slice measurement
     arka_buf_literal(out, ",\"measurement\":");
     arka_json_string_repaired(out, measurement);
     arka_buf_literal(out, ",\"permissions\":");
-    put_rights(out, rights);
+    arka_rights_json(out, rights);
     arka_buf_literal(out, ",\"source\":\"token\"}");
 }
 
