@@ -1,0 +1,23 @@
+"""The Debian package: made by scripts/deb, or what ARC_DEB names."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow_install: needs programs that take long to install")
+
+
+@pytest.fixture(scope="session")
+def deb():
+    named = os.environ.get("ARC_DEB")
+    if named:
+        return pathlib.Path(named)
+    r = subprocess.run([ROOT / "scripts" / "deb"], capture_output=True, text=True, timeout=1800)
+    assert r.returncode == 0, r.stderr
+    return pathlib.Path(r.stdout.strip().splitlines()[-1])
