@@ -81,6 +81,7 @@ static bool is_equal(const arka_settings *a, const arka_settings *b, arka_settin
     case ARKA_KIND_MIB:
     case ARKA_KIND_SECONDS:
     case ARKA_KIND_MS:
+    case ARKA_KIND_MINUTES:
         return *(const int64_t *)p == *(const int64_t *)q;
     case ARKA_KIND_TEXT:
     case ARKA_KIND_LIST:

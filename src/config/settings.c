@@ -57,6 +57,9 @@ static const struct {
     [ARKA_KIND_MS] = {"duration in milliseconds",
                       "a number of milliseconds, or a duration such as 500ms or 1m30s",
                       ARKA_MILLISECONDS, 1},
+    [ARKA_KIND_MINUTES] = {"duration in minutes",
+                           "a number of minutes, or a duration such as 30m or 1h30m",
+                           ARKA_MILLISECONDS, 60000},
 };
 
 const char *arka_setting_kind_name(arka_setting_kind kind)
@@ -111,7 +114,9 @@ static arka_status parse_number(arka_setting which, arka_setting_kind bare, arka
     case ARKA_UNIT_UNEVEN:
         return arka_fail(err, ARKA_INPUT, "%s: %s = '%.*s' is no whole number of %s", where,
                          info->key, ARKA_FMT(text),
-                         info->kind == ARKA_KIND_MIB ? "MiB" : "seconds");
+                         info->kind == ARKA_KIND_MIB       ? "MiB"
+                         : info->kind == ARKA_KIND_MINUTES ? "minutes"
+                                                           : "seconds");
     case ARKA_UNIT_TOO_LARGE:
         return arka_fail(err, ARKA_INPUT, "%s: %s = '%.*s' does not fit 64 bits", where, info->key,
                          text.len > 100 ? 100 : (int)text.len, text.data);
@@ -181,6 +186,7 @@ arka_status arka_settings__set(arka_settings *settings, arka_setting which, arka
     case ARKA_KIND_MIB:
     case ARKA_KIND_SECONDS:
     case ARKA_KIND_MS:
+    case ARKA_KIND_MINUTES:
         ARKA_TRY(set_number(settings, which, bare, text, where, err));
         break;
     case ARKA_KIND_BOOL:
@@ -288,6 +294,7 @@ void arka_settings_show(const arka_settings *settings, arka_setting which, arka_
     case ARKA_KIND_MIB:
     case ARKA_KIND_SECONDS:
     case ARKA_KIND_MS:
+    case ARKA_KIND_MINUTES:
         arka_buf_printf(out, "%lld", (long long)*(const int64_t *)value);
         break;
     case ARKA_KIND_TEXT:

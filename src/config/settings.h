@@ -29,6 +29,7 @@ typedef enum arka_setting_kind {
     ARKA_KIND_MIB,
     ARKA_KIND_SECONDS,
     ARKA_KIND_MS,
+    ARKA_KIND_MINUTES,
     ARKA_N_KINDS
 } arka_setting_kind;
 
@@ -40,6 +41,7 @@ typedef int64_t arka_setting_SIZE;    /* bytes */
 typedef int64_t arka_setting_MIB;     /* MiB; "1GB" in text is 1024 */
 typedef int64_t arka_setting_SECONDS; /* "1h30m" in text is 5400 */
 typedef int64_t arka_setting_MS;      /* milliseconds */
+typedef int64_t arka_setting_MINUTES; /* minutes */
 
 /* What a setting is, beside its kind. */
 enum {

@@ -70,6 +70,14 @@ static arka_status check_tls(arka_settings *s, arka_error *err)
     return ARKA_OK;
 }
 
+/* Who asks nobody for a token has to say it before others than this machine get in. */
+static arka_status fill_host(arka_settings *s, arka_error *err)
+{
+    if (*s->host == 0)
+        s->host = s->auth_enabled ? "0.0.0.0" : "127.0.0.1";
+    return ARKA_OK;
+}
+
 static arka_status check_database(arka_settings *s, arka_error *err)
 {
     if (arka_name_check_database(arka_slice_of(s->database), err) != ARKA_OK) {
@@ -113,7 +121,7 @@ arka_status arka_settings_finish(arka_settings *s, arka_error *err)
 {
     /* checks of several settings at once; each stands alone, so that all faults are found */
     static arka_status (*const CHECKS[])(arka_settings *s, arka_error *err) = {
-        check_tls, check_log_sizes, check_database, check_data_dir, settle_memory,
+        check_tls, check_log_sizes, fill_host, check_database, check_data_dir, settle_memory,
     };
     arka_status status = ARKA_OK;
     for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {

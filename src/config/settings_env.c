@@ -45,6 +45,24 @@ static const char *find(arka_setting which, get_variable get, char name[ARKA_SET
     return value;
 }
 
+static bool is_listed(const char *name, const char *names)
+{
+    size_t n = strlen(name);
+    for (; *names != 0; names += strcspn(names, ","), names += *names == ',')
+        if (strcspn(names, ",") == n && strncmp(names, name, n) == 0)
+            return true;
+    return false;
+}
+
+/* Has a setting taken the name over? */
+static bool is_of_a_setting(const char *name)
+{
+    for (int i = 0; i < ARKA_N_SETTINGS; i++)
+        if (is_listed(name, arka_setting_infos[i].env))
+            return true;
+    return false;
+}
+
 static void warn_of_ignored(arka_settings *settings, get_variable get)
 {
     for (int i = 0; i < arka_n_settings_ignored; i++) {
@@ -55,7 +73,7 @@ static void warn_of_ignored(arka_settings *settings, get_variable get)
             size_t n = strcspn(names, ",");
             snprintf(name, sizeof name, "%.*s", (int)n, names);
             const char *value = get(name);
-            if (value != NULL && *value != 0)
+            if (value != NULL && *value != 0 && !is_of_a_setting(name))
                 arka_settings__warn(settings, "environment variable %s is of no use here: %s", name,
                                     g->why);
             names += n + (names[n] == ',');
@@ -100,15 +118,6 @@ static bool looks_like_ours(const char *name)
         if (strncasecmp(name + strlen("ARC_"), key, n) == 0 && name[strlen("ARC_") + n] == '_')
             return true;
     }
-    return false;
-}
-
-static bool is_listed(const char *name, const char *names)
-{
-    size_t n = strlen(name);
-    for (; *names != 0; names += strcspn(names, ","), names += *names == ',')
-        if (strcspn(names, ",") == n && strncmp(names, name, n) == 0)
-            return true;
     return false;
 }
 

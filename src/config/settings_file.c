@@ -29,6 +29,7 @@ static bool kind_fits(arka_setting_kind setting, arka_toml_kind value)
     case ARKA_KIND_MIB:
     case ARKA_KIND_SECONDS:
     case ARKA_KIND_MS:
+    case ARKA_KIND_MINUTES:
         return value == ARKA_TOML_STRING || value == ARKA_TOML_INT;
     case ARKA_KIND_LIST:
         return value == ARKA_TOML_STRING || value == ARKA_TOML_ARRAY;
@@ -51,6 +52,7 @@ static const char *expected_of(arka_setting_kind kind)
         return "an integer, or a string such as \"8GB\"";
     case ARKA_KIND_SECONDS:
     case ARKA_KIND_MS:
+    case ARKA_KIND_MINUTES:
         return "an integer, or a string such as \"1m30s\"";
     case ARKA_KIND_LIST:
         return "a string, or an array of strings";

@@ -41,9 +41,9 @@ TEST(defaults_are_usable_and_paths_follow_the_data_directory)
     arka_settings s;
     begin(&s);
     ASSERT_OK(arka_settings_finish(&s, &err));
-    assert_string_equal(s.host, "127.0.0.1");
+    assert_string_equal(s.host, "0.0.0.0");
     assert_int_equal(s.port, 8000);
-    assert_false(s.auth_enabled);
+    assert_true(s.auth_enabled);
     assert_string_equal(s.base_path, "./data/arc");
     assert_string_equal(s.db_path, "./data/arc.db");
     assert_string_equal(s.temp_dir, "./data/duckdb_tmp");
@@ -51,6 +51,25 @@ TEST(defaults_are_usable_and_paths_follow_the_data_directory)
     assert_true(s.wal_enabled);
     assert_string_equal(s.wal_sync_mode, "fdatasync");
     assert_int_equal(s.source[ARKA_SETTING_port], ARKA_FROM_DEFAULT);
+    arka_settings_fini(&s);
+}
+
+TEST(a_server_that_asks_for_no_tokens_is_this_machines_unless_told)
+{
+    arka_settings s;
+    begin(&s);
+    ASSERT_OK(arka_settings_set(&s, ARKA_SETTING_auth_enabled, ARKA_SLICE("false"),
+                                ARKA_FROM_OPTION, "test", &err));
+    ASSERT_OK(arka_settings_finish(&s, &err));
+    assert_string_equal(s.host, "127.0.0.1");
+    arka_settings_fini(&s);
+    begin(&s);
+    ASSERT_OK(arka_settings_set(&s, ARKA_SETTING_auth_enabled, ARKA_SLICE("false"),
+                                ARKA_FROM_OPTION, "test", &err));
+    ASSERT_OK(arka_settings_set(&s, ARKA_SETTING_host, ARKA_SLICE("0.0.0.0"), ARKA_FROM_OPTION,
+                                "test", &err));
+    ASSERT_OK(arka_settings_finish(&s, &err));
+    assert_string_equal(s.host, "0.0.0.0");
     arka_settings_fini(&s);
 }
 
