@@ -30,10 +30,12 @@ def binary():
     return str(path)
 
 
-def environment(extra=None):
-    """Ours without what would configure a server, then `extra`."""
+def environment(extra=None, asks_tokens=False):
+    """Ours without what would configure a server, then `extra`. Servers ask for no tokens unless told to."""
     names = re.compile(r"^(ARC_(?!BINARY)|STORAGE_|DUCKDB_|BUFFER_|WRITE_BUFFER_|MAX_|LOG_|CORS_|AUTH_|WAL_|DB_PATH|COMPRESSION)")
     env = {k: v for k, v in os.environ.items() if not names.match(k)}
+    if not asks_tokens:
+        env["AUTH_ENABLED"] = "false"
     env.update(extra or {})
     return env
 
@@ -212,7 +214,7 @@ def arc(arc_start):
 def run_arc(*args, stdin=None, env=None, timeout=60):
     """Run the program and wait for it."""
     return subprocess.run([binary(), *args], input=stdin, capture_output=True, text=True, timeout=timeout,
-                          env=environment(env))
+                          env=environment(env, asks_tokens=args[:1] != ("serve",)))
 
 
 @pytest.fixture

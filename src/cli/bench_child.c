@@ -66,6 +66,7 @@ static void put_settings(const arka_bench_child_options *o)
         *value = 0;
         setenv(word, value + 1, 1);
     }
+    setenv("AUTH_ENABLED", "false", 1); /* it listens on 127.0.0.1 and lasts for the bench */
     setenv("WAL_ENABLED", o->no_wal ? "false" : "true", 1);
     if (o->sync_mode != NULL && !o->no_wal)
         setenv("WAL_SYNC_MODE", o->sync_mode, 1);

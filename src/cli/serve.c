@@ -51,9 +51,7 @@ int arka_serve_option_list(int sub, arka_option out[ARKA_VERB_OPTIONS])
         out[i] = o.options[i];
         arka_setting which = arka_setting_of_option(out[i].name);
         const char *words = which < ARKA_N_SETTINGS ? words_of(which) : NULL;
-        out[i].value = words                             ? words
-                       : which == ARKA_SETTING_data_dir ? "DIR"
-                                                        : out[i].value;
+        out[i].value = words ? words : which == ARKA_SETTING_data_dir ? "DIR" : out[i].value;
     }
     return o.n;
 }
@@ -66,24 +64,26 @@ void arka_serve_help(FILE *out)
           "Usage: arc serve [options]\n\n",
           out);
     arka_args_help(options, n, out);
-    fputs("\n"
-          "Settings come from the file, then the environment, then these options; the later wins.\n"
-          "'arc help settings' lists all of them with their environment names.\n"
-          "\n"
-          "  arc serve\n"
-          "  arc serve --port 9000 --data /var/lib/arc\n"
-          "  STORAGE_DATABASE=metrics LOG_LEVEL=debug arc serve --config arc.toml\n"
-          "\n"
-          "It listens at once. While it replays the log, requests that need the data get 503, and\n"
-          "GET /ready says how far it is; a log line 'ready' says that it takes work.\n"
-          "\n"
-          "On SIGHUP it reads its settings again. Under systemd it says when it is ready, how far a\n"
-          "replay is and that it is alive. What it may touch is walled in; a log line 'sandbox' says\n"
-          "by what.\n"
-          "\n"
-          "On the first signal the server takes no more connections, finishes what runs, writes\n"
-          "everything to Parquet and exits with 0; a second signal ends it at once with 1.\n",
-          out);
+    fputs(
+        "\n"
+        "Settings come from the file, then the environment, then these options; the later wins.\n"
+        "'arc help settings' lists all of them with their environment names.\n"
+        "\n"
+        "  arc serve\n"
+        "  arc serve --port 9000 --data /var/lib/arc\n"
+        "  STORAGE_DATABASE=metrics LOG_LEVEL=debug arc serve --config arc.toml\n"
+        "\n"
+        "It listens at once. While it replays the log, requests that need the data get 503, and\n"
+        "GET /ready says how far it is; a log line 'ready' says that it takes work.\n"
+        "\n"
+        "On SIGHUP it reads its settings again. Under systemd it says when it is ready, how far a\n"
+        "replay is and that it is alive. What it may touch is walled in; a log line 'sandbox' "
+        "says\n"
+        "by what.\n"
+        "\n"
+        "On the first signal the server takes no more connections, finishes what runs, writes\n"
+        "everything to Parquet and exits with 0; a second signal ends it at once with 1.\n",
+        out);
 }
 
 static int fail(int code, const arka_error *err)
@@ -124,7 +124,8 @@ static arka_log make_log(const arka_settings *s)
     arka_log log = {.level = arka_log_level_parse(s->log_level), .fd = STDERR_FILENO};
     /* the settings know no other words */
     ARKA_IGNORE(!arka_log_format_find(arka_slice_of(s->log_format), log.fd, &log.format));
-    ARKA_IGNORE(arka_log_keep(&log, ARKA_LOG_KEPT_BYTES, NULL) != ARKA_OK); /* then it only writes */
+    ARKA_IGNORE(arka_log_keep(&log, ARKA_LOG_KEPT_BYTES, NULL) !=
+                ARKA_OK); /* then it only writes */
     return log;
 }
 
@@ -154,12 +155,13 @@ static void greet(const arka_settings *s, const arka_log *log, const char *url)
     arka_log_write(log, ARKA_INFO, "ready", NULL, "%s", url);
     if (log->format != ARKA_LOG_TEXT)
         return;
+    const char *token = s->auth_enabled ? " -H \"Authorization: Bearer $ARC_TOKEN\"" : "";
     fprintf(stderr,
             "\n  arc " ARC_VERSION " at %s, data in %s\n\n"
-            "  write   curl '%s/write?db=default' --data-binary 'cpu,host=a usage=1.5'\n"
-            "  query   curl %s/api/v1/query -d '{\"sql\": \"SELECT * FROM cpu\"}'\n"
+            "  write   curl '%s/write?db=default'%s --data-binary 'cpu,host=a usage=1.5'\n"
+            "  query   curl %s/api/v1/query%s -d '{\"sql\": \"SELECT * FROM cpu\"}'\n"
             "  or      arc query --url %s \"SELECT * FROM cpu\"\n\n",
-            url, s->data_dir, url, url, url);
+            url, s->data_dir, url, token, url, token, url);
 }
 
 static void end_at_once(int signal_number)
@@ -226,7 +228,8 @@ static int end(serving *s, int got, const sigset_t *signals, const arka_error *w
     pthread_sigmask(SIG_UNBLOCK, signals, NULL);
     if (got != 0)
         return stop(s->server, s->log);
-    ARKA_IGNORE(arka_server_stop(s->server, &stuck, NULL)); /* the failed start is the one to tell */
+    ARKA_IGNORE(
+        arka_server_stop(s->server, &stuck, NULL)); /* the failed start is the one to tell */
     return ARKA_EXIT_FAILED;
 }
 
@@ -265,8 +268,8 @@ static int serve(const arka_settings *settings, const arka_setting_layers *layer
     err = (arka_error){0};
     /* likewise before any thread, and after the last thing that it would forbid */
     arka_status status = arka_wall_build(settings, settings->file, log, &err);
-    int code = status == ARKA_FORBIDDEN || status == ARKA_INPUT ? ARKA_EXIT_CONFIG
-                                                                : ARKA_EXIT_FAILED;
+    int code =
+        status == ARKA_FORBIDDEN || status == ARKA_INPUT ? ARKA_EXIT_CONFIG : ARKA_EXIT_FAILED;
     if (status == ARKA_OK)
         status = arka_server_start(settings, log, &s.server, &err);
     if (status == ARKA_OK)

@@ -120,7 +120,7 @@ static arka_status fill_paths(arka_settings *s, arka_error *err)
 arka_status arka_settings_finish(arka_settings *s, arka_error *err)
 {
     /* checks of several settings at once; each stands alone, so that all faults are found */
-    static arka_status (*const CHECKS[])(arka_settings *s, arka_error *err) = {
+    static arka_status (*const CHECKS[])(arka_settings * s, arka_error * err) = {
         check_tls, check_log_sizes, fill_host, check_database, check_data_dir, settle_memory,
     };
     arka_status status = ARKA_OK;
