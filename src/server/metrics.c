@@ -129,6 +129,7 @@ static void put_ingest(arka_server *server, const arka_engine_stats *s, arka_gat
 static void put_buffer(arka_server *server, const arka_engine_stats *s, arka_gathering *g)
 {
     static const char *const ZONES[] = {"green", "yellow", "red"};
+    arka_latency_view flushes;
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_records_buffered), s->hot_rows);
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_bytes), s->hot_bytes);
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_limit_bytes), s->hot_limit_bytes);
@@ -139,6 +140,8 @@ static void put_buffer(arka_server *server, const arka_engine_stats *s, arka_gat
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_records_written), s->flush_rows);
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_flushes), s->flushes);
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_flush_failures), s->flush_failures);
+    arka_engine_get_flush_latency(server->engine, &flushes);
+    arka_gathering_histogram(g, ARKA_FAMILY(arc_buffer_flush_seconds), &flushes);
 }
 
 static void put_storage(arka_server *server, const arka_engine_stats *s, arka_gathering *g)
@@ -175,6 +178,7 @@ static void put_log(arka_server *server, const arka_engine_stats *e, arka_gather
 {
     arka_wal *wal = arka_engine_wal(server->engine);
     arka_wal_stats s;
+    arka_latency_view syncs;
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_enabled), wal != NULL);
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_lsn), e->assigned_lsn, "assigned");
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_lsn), e->visible_lsn, "visible");
@@ -182,6 +186,7 @@ static void put_log(arka_server *server, const arka_engine_stats *e, arka_gather
     if (wal == NULL)
         return;
     arka_wal_get_stats(wal, &s);
+    arka_wal_get_sync_latency(wal, &syncs);
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_lsn), s.durable_lsn, "durable");
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_segments), s.n_segments);
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_size_bytes), s.n_bytes);
@@ -193,6 +198,7 @@ static void put_log(arka_server *server, const arka_engine_stats *e, arka_gather
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_rows), s.rows);
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_requests), e->commit_requests);
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_syncs), s.syncs);
+    arka_gathering_histogram(g, ARKA_FAMILY(arc_wal_sync_seconds), &syncs);
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_rotations), s.rotations);
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_removed_segments), s.removed);
     arka_gathering_put(g, ARKA_FAMILY(arc_wal_failed_writes), s.append_failures + s.sync_failures);
@@ -232,6 +238,20 @@ static void put_log_lines(arka_server *server, arka_gathering *g)
                            arka_log_level_name((arka_log_level)i));
     arka_gathering_put(g, ARKA_FAMILY(arc_log_lines_suppressed), s.suppressed);
     arka_gathering_put(g, ARKA_FAMILY(arc_log_lines_lost), s.lost);
+}
+
+static void put_auth(arka_server *server, arka_gathering *g)
+{
+    bool enabled = arka_server_settings(server)->auth_enabled;
+    arka_auth_stats s;
+    arka_gathering_put(g, ARKA_FAMILY(arc_auth_enabled), enabled);
+    if (!enabled) /* else it was there before HTTP */
+        return;
+    arka_auth_get_stats(server->auth, &s);
+    arka_gathering_put(g, ARKA_FAMILY(arc_auth_requests), s.checks);
+    arka_gathering_put(g, ARKA_FAMILY(arc_auth_cache_hits), s.hits);
+    arka_gathering_put(g, ARKA_FAMILY(arc_auth_cache_misses), s.misses);
+    arka_gathering_put(g, ARKA_FAMILY(arc_auth_refused), s.refusals);
 }
 
 /* ---- the process ---- */
@@ -294,6 +314,7 @@ void arka_metrics_gather(arka_server *server, arka_gathering *g)
     arka_metrics_gather_queries(server, g);
     put_monitor(server, g);
     put_log_lines(server, g);
+    put_auth(server, g);
     put_memory(server, g);
     put_process(server, g);
     put_counters(server, g);

@@ -15,6 +15,7 @@ void arka_metrics_gather(arka_server *server, arka_gathering *g);
 /** Of queries, since the start. */
 typedef struct arka_query_numbers {
     int64_t begun, completed, failed, rows;
+    int64_t running; /* at this moment */
 } arka_query_numbers;
 void arka_metrics_queries(arka_server *server, arka_query_numbers *out);
 /** The part of the gather that is theirs. */
