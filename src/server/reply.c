@@ -53,7 +53,8 @@ static void put_cors(arka_request *r, const target *to)
         put(to, "Vary", "Origin");
     put(to, "Access-Control-Expose-Headers",
         "X-Request-ID, X-Row-Count, X-Execution-Time-Ms, X-Arc-Rejected, X-Arc-LSN, "
-        "X-Arc-Durability, X-Arc-Repeated, X-Arc-Snapshot-LSN");
+        "X-Arc-Durability, X-Arc-Repeated, X-Arc-Snapshot-LSN, X-Arc-Query-ID, "
+        "X-Wait-Time-Ms, Retry-After");
     if (r->method != ARKA_OPTIONS)
         return;
     arka_slice headers = arka_request_header(r, "Access-Control-Request-Headers");
@@ -63,14 +64,24 @@ static void put_cors(arka_request *r, const target *to)
     put(to, "Access-Control-Max-Age", "600");
 }
 
+/* Has the handler said it itself? */
+static bool is_said(const arka_answer *a, const char *name)
+{
+    for (int i = 0; i < a->n_headers; i++)
+        if (strcmp(a->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* What a browser must not do with an answer of ours; nothing to say about one without a body. */
-static void put_browser_rules(const target *to)
+static void put_browser_rules(const arka_answer *a, const target *to)
 {
     put(to, "X-Content-Type-Options", "nosniff");
     put(to, "X-Frame-Options", "DENY");
     put(to, "Referrer-Policy", "no-referrer");
     put(to, "Permissions-Policy", "geolocation=(), camera=(), microphone=()");
-    put(to, "Content-Security-Policy", "default-src 'none'");
+    if (!is_said(a, "Content-Security-Policy"))
+        put(to, "Content-Security-Policy", "default-src 'none'");
 }
 
 static void put_headers(arka_request *r, const target *to)
@@ -79,7 +90,7 @@ static void put_headers(arka_request *r, const target *to)
     put(to, "X-Request-ID", r->id);
     if (a->content_type != NULL) {
         put(to, "Content-Type", a->content_type);
-        put_browser_rules(to);
+        put_browser_rules(a, to);
     }
     if (r->tls != NULL)
         put(to, "Strict-Transport-Security", "max-age=31536000");

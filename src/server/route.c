@@ -7,7 +7,8 @@
 
 const arka_route arka_routes[] = {
 #define X(methods, path, permission, run, shape, handler, text)                                    \
-    {methods,                                                                                      \
+    {#handler,                                                                                     \
+     methods,                                                                                      \
      path,                                                                                         \
      ARKA_PERMISSION_##permission,                                                                 \
      ARKA_RUN_##run,                                                                               \
