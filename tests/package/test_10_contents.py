@@ -2,7 +2,6 @@
 
 import configparser
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -10,7 +9,8 @@ import tomllib
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from debian import ROOT, package
+
 UNIT = ROOT / "packaging" / "arc.service"
 MOST_EXPOSED = 2.0  # of 10, by systemd-analyze
 
@@ -19,6 +19,11 @@ def run(*command, **more):
     r = subprocess.run(command, capture_output=True, text=True, timeout=300, **more)
     assert r.returncode == 0, (command, r.stdout, r.stderr)
     return r.stdout
+
+
+@pytest.fixture(scope="session")
+def deb():
+    return package()
 
 
 @pytest.fixture(scope="session")

@@ -1,20 +1,15 @@
 """The Debian package: made by scripts/deb, or what ARC_DEB names."""
 
+import functools
 import os
 import pathlib
 import subprocess
 
-import pytest
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow_install: needs programs that take long to install")
-
-
-@pytest.fixture(scope="session")
-def deb():
+@functools.cache
+def package():
     named = os.environ.get("ARC_DEB")
     if named:
         return pathlib.Path(named)
