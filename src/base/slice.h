@@ -23,5 +23,14 @@ static inline bool arka_slice_eq(arka_slice a, arka_slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
+/** Without the blanks (ASCII's) round it. */
+static inline arka_slice arka_slice_trim(arka_slice s)
+{
+    while (s.len > 0 && memchr(" \t\r\n\f\v", s.data[0], 6) != NULL)
+        s = (arka_slice){s.data + 1, s.len - 1};
+    while (s.len > 0 && memchr(" \t\r\n\f\v", s.data[s.len - 1], 6) != NULL)
+        s.len--;
+    return s;
+}
 
 #endif

@@ -107,15 +107,6 @@ static size_t cut(arka_slice text, size_t max)
     return n;
 }
 
-static arka_slice without_blanks(arka_slice text)
-{
-    while (text.len > 0 && memchr(" \t\r\n\f\v", text.data[0], 6) != NULL)
-        text = (arka_slice){text.data + 1, text.len - 1};
-    while (text.len > 0 && memchr(" \t\r\n\f\v", text.data[text.len - 1], 6) != NULL)
-        text.len--;
-    return text;
-}
-
 static void copy_name(char *out, size_t cap, arka_slice name)
 {
     size_t n = cut(name, cap - 1);
@@ -125,7 +116,7 @@ static void copy_name(char *out, size_t cap, arka_slice name)
 
 static bool give_text(arka_query_entry *e, arka_slice text)
 {
-    text = without_blanks(text);
+    text = arka_slice_trim(text);
     size_t n = cut(text, ARKA_QUERY_TEXT);
     char *copy = arka_strndup(n > 0 ? text.data : "", n);
     if (copy == NULL)

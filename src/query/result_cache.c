@@ -56,15 +56,6 @@ static void put_part(arka_buf *b, arka_slice part)
     arka_buf_append(b, part.data, part.len);
 }
 
-static arka_slice without_blanks(arka_slice text)
-{
-    while (text.len > 0 && memchr(" \t\r\n\f\v", text.data[0], 6) != NULL)
-        text = (arka_slice){text.data + 1, text.len - 1};
-    while (text.len > 0 && memchr(" \t\r\n\f\v", text.data[text.len - 1], 6) != NULL)
-        text.len--;
-    return text;
-}
-
 /* Every part behind its length, so that no two keys have the same bytes. */
 static bool key_bytes(const arka_result_key *key, arka_buf *out)
 {
@@ -72,7 +63,7 @@ static bool key_bytes(const arka_result_key *key, arka_buf *out)
     arka_buf_append(out, &key->format, sizeof key->format);
     put_part(out, key->database);
     put_part(out, key->visibility);
-    put_part(out, without_blanks(key->text));
+    put_part(out, arka_slice_trim(key->text));
     return !out->failed;
 }
 

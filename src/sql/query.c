@@ -144,7 +144,10 @@ static bool digest_of(arka_engine *engine, const arka_inspection *i, arka_slice 
 
 bool arka_sql_answer_digest(arka_sql *sql, const arka_query_options *options, uint64_t out[2])
 {
+    /* blanks around it make it no other statement */
     arka_inspection *i = arka_inspections_find(sql->cache, options->text);
+    if (i == NULL)
+        i = arka_inspections_find(sql->cache, arka_slice_trim(options->text));
     bool has = i != NULL &&
                digest_of(sql->engine, i, database_or_default(options->database), out);
     arka_inspection_unref(i);
