@@ -28,6 +28,8 @@ token_kind token_lookup(arka_slice word)
 
 void lexer_init(lexer *l, arka_slice text, const arka_influxql_params *params, arka_arena *arena)
 {
+    if (text.data == NULL)
+        text = (arka_slice){"", 0};
     *l = (lexer){.begin = text.data,
                  .at = text.data,
                  .end = text.data + text.len,

@@ -255,6 +255,12 @@ static bool is_allowed(const arka_request *r, const arka_influxql_statement *s, 
     return true;
 }
 
+static bool is_switched_off(const arka_request *r, const arka_influxql_statement *s)
+{
+    return (s->kind == ARKA_INFLUXQL_DROP_DATABASE || s->kind == ARKA_INFLUXQL_DROP_MEASUREMENT) &&
+           !arka_server_settings(r->server)->delete_enabled;
+}
+
 /* Answers what cannot be run at all, before anything is. */
 static bool refuse(arka_request *r, arka_influx *q)
 {
@@ -263,6 +269,11 @@ static bool refuse(arka_request *r, arka_influx *q)
         arka_influx_verb verb = arka_influx_verb_of(s->kind);
         if (!is_allowed(r, s, verb.rights)) {
             arka_access_refuse(r, verb.rights);
+            return true;
+        }
+        if (is_switched_off(r, s)) {
+            arka_answer_error(r, 403, "forbidden",
+                              "deleting is switched off on this server: delete.enabled is false");
             return true;
         }
         const char *why = arka_influx_unsupported(q, s);

@@ -169,7 +169,8 @@ void arka_influx_series_end(arka_influx_out *out)
 static void begin_cell(arka_influx_out *out)
 {
     bool first = out->n_cells++ == 0;
-    if (first && out->chunked && out->chunk_size > 0 && out->n_rows == out->chunk_size) {
+    if (first && out->chunked && out->series.in_parts && out->chunk_size > 0 &&
+        out->n_rows == out->chunk_size) {
         close_series(out, true);
         out->n_rows = 0;
     }

@@ -18,6 +18,7 @@ typedef struct arka_influx_series {
     const char *columns[ARKA_INFLUX_COLUMNS];
     int n_columns;
     bool empty_too; /* there is a series even if it has no row */
+    bool in_parts;  /* when chunked, it may stand in several texts */
 } arka_influx_series;
 
 typedef struct arka_influx_out {

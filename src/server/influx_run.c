@@ -128,20 +128,24 @@ static const char *warning_of(arka_influx *q, const arka_influxql_statement *s)
     return warning;
 }
 
-/* What ends the whole request rather than one statement. */
+/* What ends the whole request rather than one statement; after that the rest does not run. */
 static bool ends_all(arka_status code)
 {
-    return code == ARKA_CANCELLED || code == ARKA_NOMEM || code == ARKA_BUSY;
+    return code != ARKA_OK && code != ARKA_INPUT && code != ARKA_NOTFOUND && code != ARKA_EXISTS &&
+           code != ARKA_FORBIDDEN && code != ARKA_LIMIT;
 }
 
 arka_status arka_influx_run(arka_influx *q, arka_error *err)
 {
+    bool failed = false;
     arka_influx_begin(&q->out);
     for (size_t i = 0; i < q->statements.n; i++) {
         const arka_influxql_statement *s = &q->statements.items[i];
         arka_error own = {0};
         arka_influx_result(&q->out, i);
-        arka_status status = arka_influx_verb_of(s->kind).run(q, s, &own);
+        arka_status status = failed ? arka_fail(&own, ARKA_INPUT, "not executed")
+                                    : arka_influx_verb_of(s->kind).run(q, s, &own);
+        failed |= status != ARKA_OK;
         if (ends_all(status)) {
             arka_fail(err, status, "%s", own.msg);
             err->sys = own.sys;

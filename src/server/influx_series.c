@@ -135,7 +135,7 @@ static arka_status run(arka_influx *q, const arka_influxql_statement *s, look_at
 
 static arka_status put_count(look *l, int64_t n, arka_error *err)
 {
-    arka_influx_series series = {l->table, {"count"}, 1, false};
+    arka_influx_series series = {l->table, {"count"}, 1, .empty_too = false};
     if (n == 0 || l->s->query.offset > 0)
         return ARKA_OK;
     arka_influx_series_begin(&l->q->out, &series);
@@ -180,7 +180,7 @@ static arka_status keep_present(look *l, arka_error *err)
 
 static arka_status put_tag_keys(look *l, arka_error *err)
 {
-    arka_influx_series series = {l->table, {"tagKey"}, 1, false};
+    arka_influx_series series = {l->table, {"tagKey"}, 1, .empty_too = false};
     ARKA_TRY(keep_present(l, err));
     arka_influx_series_begin(&l->q->out, &series);
     cut_by(l);
@@ -237,7 +237,7 @@ static arka_status put_value(void *context, const arka_slice *cells, size_t n, a
 
 static arka_status put_tag_values(look *l, arka_error *err)
 {
-    arka_influx_series series = {l->table, {"key", "value"}, 2, false};
+    arka_influx_series series = {l->table, {"key", "value"}, 2, .empty_too = false};
     arka_influx_series_begin(&l->q->out, &series);
     cut_by(l);
     for (size_t i = 0; i < l->tags.n && l->left != 0; i++) {
@@ -347,7 +347,7 @@ static arka_status put_series(look *l, arka_error *err)
 arka_status arka_influx_show_series(arka_influx *q, const arka_influxql_statement *s,
                                     arka_error *err)
 {
-    arka_influx_series series = {{"", 0}, {"key"}, 1, false};
+    arka_influx_series series = {{"", 0}, {"key"}, 1, .in_parts = true};
     arka_influx_series_begin(&q->out, &series);
     ARKA_TRY(run(q, s, put_series, err));
     arka_influx_series_end(&q->out);
@@ -374,7 +374,7 @@ static arka_status put_series_count(look *l, arka_error *err)
 static arka_status put_series_total(arka_influx *q, const arka_influxql_statement *s,
                                     arka_error *err)
 {
-    arka_influx_series series = {{"", 0}, {"cardinality estimation"}, 1, false};
+    arka_influx_series series = {{"", 0}, {"cardinality estimation"}, 1, .empty_too = false};
     look l = {.q = q, .s = s, .sql = ARKA_BUF_INIT};
     arka_error own = {0};
     arka_status status = look_at_all(&l, count_series_of, &own);

@@ -63,8 +63,10 @@ arka_status arka_influx_show_policies(arka_influx *q, const arka_influxql_statem
                                       arka_error *err)
 {
     arka_influx_tables tables;
-    arka_influx_series series = {
-        {"", 0}, {"name", "duration", "shardGroupDuration", "replicaN", "default"}, 5, false};
+    arka_influx_series series = {{"", 0},
+                                 {"name", "duration", "shardGroupDuration", "replicaN", "default"},
+                                 5,
+                                 .empty_too = false};
     ARKA_TRY(arka_influx_find_tables(q, s, true, &tables, err));
     arka_influx_series_begin(&q->out, &series);
     arka_influx_text(&q->out, ARKA_SLICE("autogen"));
@@ -162,7 +164,7 @@ arka_status arka_influx_show_measurements(arka_influx *q, const arka_influxql_st
 {
     arka_influx_tables tables;
     size_t from, to;
-    arka_influx_series series = {ARKA_SLICE("measurements"), {"name"}, 1, false};
+    arka_influx_series series = {ARKA_SLICE("measurements"), {"name"}, 1, .empty_too = false};
     ARKA_TRY(find_measurements(q, s, &tables, err));
     arka_influx_series_begin(&q->out, &series);
     cut(s, tables.n, &from, &to);
@@ -178,7 +180,8 @@ arka_status arka_influx_count_measurements(arka_influx *q, const arka_influxql_s
     arka_influx_tables tables;
     bool plain = s->kind == ARKA_INFLUXQL_SHOW_MEASUREMENT_CARDINALITY && s->query.n_sources == 0 &&
                  s->query.condition == NULL;
-    arka_influx_series series = {{"", 0}, {plain ? "cardinality estimation" : "count"}, 1, false};
+    arka_influx_series series = {
+        {"", 0}, {plain ? "cardinality estimation" : "count"}, 1, .empty_too = false};
     ARKA_TRY(find_measurements(q, s, &tables, err));
     if (s->query.offset > 0 || (!plain && tables.n == 0))
         return ARKA_OK;
@@ -210,7 +213,7 @@ static arka_status put_fields(arka_influx *q, const arka_influxql_statement *s, 
 {
     arka_influx_columns fields;
     size_t from, to;
-    arka_influx_series series = {table, {"fieldKey", "fieldType"}, 2, false};
+    arka_influx_series series = {table, {"fieldKey", "fieldType"}, 2, .empty_too = false};
     ARKA_TRY(arka_influx_columns_of(q, schema, false, &fields, err));
     arka_influx_series_begin(&q->out, &series);
     cut(s, fields.n, &from, &to);
@@ -227,7 +230,7 @@ static arka_status put_field_count(arka_influx *q, const arka_influxql_statement
                                    arka_slice table, const arka_schema *schema, arka_error *err)
 {
     arka_influx_columns fields;
-    arka_influx_series series = {table, {"count"}, 1, false};
+    arka_influx_series series = {table, {"count"}, 1, .empty_too = false};
     ARKA_TRY(arka_influx_columns_of(q, schema, false, &fields, err));
     if (fields.n == 0 || s->query.offset > 0)
         return ARKA_OK;
