@@ -323,7 +323,7 @@ static void print_fish(FILE *out)
 
 int arka_completion_main(int argc, char **argv)
 {
-    static void (*const PRINT[])(FILE *out) = {print_bash, print_zsh, print_fish};
+    static void (*const PRINT[])(FILE * out) = {print_bash, print_zsh, print_fish};
     for (int i = 0; argc == 1 && arka_completion_subverbs[i].name; i++) {
         if (strcmp(argv[0], arka_completion_subverbs[i].name) == 0) {
             PRINT[i](stdout);

@@ -1,6 +1,6 @@
 /*
- * The manual page, made of the verbs' data and of what their help says: its prose is filled, what it
- * shows indented stays as it is, and the options come from their list.
+ * The manual page, made of the verbs' data and of what their help says: its prose is filled, what
+ * it shows indented stays as it is, and the options come from their list.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -205,10 +205,11 @@ void arka_man_page(FILE *out)
           ".RI [ options ]\n"
           ".SH DESCRIPTION\n",
           out);
-    put_paragraph(out, "Arc takes measurements over HTTP, keeps them as Parquet files that any tool "
-                       "can read, and answers SQL over the newest row and the oldest file in one "
-                       "query. It speaks InfluxDB's line protocol and MessagePack. A write that was "
-                       "acknowledged is in the log, synced, and visible to the next query.");
+    put_paragraph(out,
+                  "Arc takes measurements over HTTP, keeps them as Parquet files that any tool "
+                  "can read, and answers SQL over the newest row and the oldest file in one "
+                  "query. It speaks InfluxDB's line protocol and MessagePack. A write that was "
+                  "acknowledged is in the log, synced, and visible to the next query.");
     fputs(".SH VERBS\n", out);
     for (int i = 0; i < arka_n_verbs; i++)
         put_verb(out, &arka_verbs[i]);

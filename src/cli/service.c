@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 enum {
-    TELL_EVERY_MS = 500,      /* how far the start is */
-    MORE_TIME_US = 60000000,  /* that the start is given each time it has got on */
+    TELL_EVERY_MS = 500,     /* how far the start is */
+    MORE_TIME_US = 60000000, /* that the start is given each time it has got on */
     LONGEST_BEAT_MS = 15000,
 };
 
@@ -94,7 +94,8 @@ static void beat(const arka_service *s, bool *was_alive)
     if (alive)
         arka_notify_send(s->notify, "WATCHDOG=1");
     else if (*was_alive)
-        arka_log_write(s->log, ARKA_ERROR, "stuck", NULL, "%s: the watchdog is not told of us", why);
+        arka_log_write(s->log, ARKA_ERROR, "stuck", NULL, "%s: the watchdog is not told of us",
+                       why);
     *was_alive = alive;
 }
 

@@ -23,7 +23,8 @@ static int bench_main(int argc, char **argv)
 }
 
 const arka_verb arka_verbs[] = {
-    {"serve", "run the database server", arka_serve_main, arka_serve_help, arka_serve_option_list, NULL},
+    {"serve", "run the database server", arka_serve_main, arka_serve_help, arka_serve_option_list,
+     NULL},
     {"query", "run SQL on a server and print the result", arka_query_main, arka_query_help,
      arka_query_option_list, NULL},
     {"write", "send line protocol from a file or standard input", arka_write_main, arka_write_help,

@@ -40,7 +40,8 @@ static void add_parent(paths *p, const char *path)
     add(p, text);
 }
 
-/* A file that somebody may put another in the place of: with its directory where that is possible. */
+/* A file that somebody may put another in the place of: with its directory where that is possible.
+ */
 static void add_replaceable(paths *p, const char *file)
 {
     if (file == NULL || *file == 0)

@@ -32,8 +32,8 @@ ARKA_MUST_USE arka_status arka_notify_open(arka_notify *n, char *(*get)(const ch
 void arka_notify_close(arka_notify *n);
 
 /**
- * Lines, such as "READY=1\nSTATUS=serving". Lost when nobody takes them: the manager decides by what
- * it hears.
+ * Lines, such as "READY=1\nSTATUS=serving". Lost when nobody takes them: the manager decides by
+ * what it hears.
  */
 void arka_notify_send(const arka_notify *n, const char *format, ...) ARKA_PRINTF(2, 3);
 

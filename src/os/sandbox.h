@@ -1,11 +1,11 @@
 /**
  * A wall round this process, built of what the kernel has:
  *
- *   landlock         which files can be opened, which TCP ports bound and connected, whom signals and
- *                    abstract sockets reach; by inodes, so that no path or link leads round it
- *   seccomp          calls that a server never makes are answered with EPERM
- *   no new programs  no exec, no new process, no privileges by set-uid, no memory that becomes code
- *   capabilities     none is kept but the one that a low port needs
+ *   landlock         which files can be opened, which TCP ports bound and connected, whom signals
+ * and abstract sockets reach; by inodes, so that no path or link leads round it seccomp calls that
+ * a server never makes are answered with EPERM no new programs  no exec, no new process, no
+ * privileges by set-uid, no memory that becomes code capabilities     none is kept but the one that
+ * a low port needs
  *
  * All of it holds for the calling thread and the threads that it starts afterwards: call it before
  * any other thread is there. Nothing takes it back.

@@ -81,7 +81,8 @@ static handled handled_by(int abi, const arka_sandbox_options *options)
     return h;
 }
 
-/* False: `errno` says why `path` cannot be opened. Other rules than these the kernel always takes. */
+/* False: `errno` says why `path` cannot be opened. Other rules than these the kernel always takes.
+ */
 static bool allow(int ruleset, const handled *h, const char *path, uint64_t access)
 {
     struct stat st;
@@ -128,8 +129,7 @@ static arka_status add_rules(int ruleset, const handled *h, const arka_sandbox_o
 #include "os/sandbox_paths.def"
 #undef X
     port_rule port = {.allowed = NET_BIND_TCP, .port = (uint64_t)o->tcp_port};
-    if (h->net & NET_BIND_TCP &&
-        syscall(__NR_landlock_add_rule, ruleset, RULE_PORT, &port, 0) != 0)
+    if (h->net & NET_BIND_TCP && syscall(__NR_landlock_add_rule, ruleset, RULE_PORT, &port, 0) != 0)
         return arka_fail_sys(err, ARKA_IO, errno, "the sandbox cannot allow TCP port %d",
                              o->tcp_port);
     return ARKA_OK;
@@ -150,9 +150,8 @@ arka_status arka_landlock__rules(const arka_sandbox_options *options, arka_sandb
     int why = errno;
     handled h = handled_by(out->landlock_abi, options);
     /* the size that this ABI knows: a larger one may only have zeroes behind it, as it has then */
-    int fd = out->landlock_abi == 0
-                 ? -1
-                 : (int)syscall(__NR_landlock_create_ruleset, &h, sizeof h, 0);
+    int fd =
+        out->landlock_abi == 0 ? -1 : (int)syscall(__NR_landlock_create_ruleset, &h, sizeof h, 0);
     if (out->landlock_abi > 0 && fd < 0)
         why = errno;
     if (fd < 0 && options->required)

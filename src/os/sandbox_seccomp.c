@@ -1,7 +1,7 @@
 /*
- * seccomp: calls that are answered with an error. A list of what is refused, not of what is allowed:
- * the C library, DuckDB and the sanitizers call what they find best on each kernel, and a list of
- * that could not be proven complete.
+ * seccomp: calls that are answered with an error. A list of what is refused, not of what is
+ * allowed: the C library, DuckDB and the sanitizers call what they find best on each kernel, and a
+ * list of that could not be proven complete.
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -35,7 +35,8 @@ static const unsigned REFUSED[] = {
 #if !defined(ARKA_SANITIZED)
     __NR_ptrace,
 #ifdef __NR_fork
-    __NR_fork,   __NR_vfork,
+    __NR_fork,
+    __NR_vfork,
 #endif
 #endif
 };
@@ -113,7 +114,8 @@ static void check_clone(filter *f)
         refuse(f, EPERM);
     }
     give(f, SECCOMP_RET_ALLOW);
-    /* its flags lie in memory, where a filter does not see them; the C library goes on with clone */
+    /* its flags lie in memory, where a filter does not see them; the C library goes on with clone
+     */
     unless_is(f, __NR_clone3, 1);
     refuse(f, ENOSYS);
 }

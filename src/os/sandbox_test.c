@@ -159,7 +159,11 @@ static int look_outside(void)
     REFUSED(4, opens("/etc/shadow", O_RDONLY), EACCES);
     REFUSED(5, opens(in(own, "link"), O_RDONLY), EACCES);
     REFUSED(6, opens(in(own, "../canary"), O_RDONLY), EACCES);
-    REFUSED(7, opens("/proc/self/root/etc/passwd", O_RDONLY), EACCES);
+    REFUSED(7,
+            opens("/proc/self/root"
+                  "/etc/passwd",
+                  O_RDONLY),
+            EACCES);
     REFUSED(8, opens("/proc/1/environ", O_RDONLY), EACCES);
     REFUSED(9, opens("/", O_RDONLY | O_DIRECTORY), EACCES);
     REFUSED(10, opens(in(kit_tmpdir(), "new"), O_WRONLY | O_CREAT), EACCES);

@@ -17,8 +17,7 @@ void arka_server_opening(arka_server *server, char *text, size_t n, double *prog
 bool arka_server_is_alive(arka_server *server, int64_t patience_ms, char *text, size_t n)
 {
     int64_t http_ms = arka_http_silent_ms(server->http);
-    int64_t commit_ms =
-        arka_server_is_open(server) ? arka_engine_busy_ms(server->engine) : 0;
+    int64_t commit_ms = arka_server_is_open(server) ? arka_engine_busy_ms(server->engine) : 0;
     if (http_ms >= patience_ms)
         snprintf(text, n, "an HTTP thread has not looked at its connections for %lld ms",
                  (long long)http_ms);
