@@ -9,10 +9,36 @@ static const unsigned char PAGE[] = {
 #include "generated/docs_page.inc"
 };
 
+/*
+ * Made once, with tokens and without: anybody may ask for it, and as often as they like. NULL: out of
+ * memory.
+ */
+static const arka_buf *document(bool secure)
+{
+    static _Atomic(arka_buf *) made[2];
+    /* acquire and release: who sees the pointer sees the text */
+    arka_buf *old = atomic_load_explicit(&made[secure], memory_order_acquire);
+    if (old != NULL)
+        return old;
+    arka_buf *fresh = arka_calloc(1, sizeof *fresh);
+    if (fresh == NULL)
+        return NULL;
+    arka_openapi_put(arka_routes, arka_n_routes, secure, fresh);
+    if (!fresh->failed && atomic_compare_exchange_strong_explicit(&made[secure], &old, fresh,
+                                                                  memory_order_acq_rel,
+                                                                  memory_order_acquire))
+        return fresh;
+    arka_buf_fini(fresh);
+    arka_free(fresh);
+    return old;
+}
+
 arka_handled arka_handle_openapi(arka_request *r)
 {
-    arka_buf *b = arka_answer_json(r, 200);
-    arka_openapi_put(arka_routes, arka_n_routes, r->server->auth != NULL, b);
+    const arka_buf *text = document(r->server->auth != NULL);
+    if (text == NULL)
+        return arka_answer_error(r, 503, "unavailable", "out of memory for the document");
+    arka_buf_append(arka_answer_json(r, 200), text->data, text->len);
     return ARKA_ANSWERED;
 }
 

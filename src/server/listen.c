@@ -12,7 +12,15 @@
 
 #include "os/thread.h"
 
-enum { MAX_SOCKETS = 8, BACKLOG = 1024, PAUSE_MS = 50 };
+enum {
+    MAX_SOCKETS = 8,
+    BACKLOG = 4096, /* or as many as the kernel's somaxconn allows */
+    PAUSE_MS = 50,
+    /* a client that is gone without a word is noticed after two minutes of silence */
+    PROBE_AFTER_S = 60,
+    PROBE_EVERY_S = 20,
+    PROBES = 3,
+};
 
 struct arka_listener {
     arka_http *http;
@@ -49,6 +57,24 @@ static int port_of(int fd)
     return ntohs(v4.sin_port);
 }
 
+/* Connections have these from the socket that accepts them. */
+static void set_options(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } OPTIONS[] = {
+        {SOL_SOCKET, SO_REUSEADDR, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, PROBE_AFTER_S},
+        {IPPROTO_TCP, TCP_KEEPINTVL, PROBE_EVERY_S},
+        {IPPROTO_TCP, TCP_KEEPCNT, PROBES},
+    };
+    for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; i++)
+        setsockopt(fd, OPTIONS[i].level, OPTIONS[i].name, &OPTIONS[i].value,
+                   sizeof OPTIONS[i].value);
+}
+
 static arka_status bind_one(arka_listener *l, const struct addrinfo *where, const char *host,
                             arka_error *err)
 {
@@ -60,7 +86,7 @@ static arka_status bind_one(arka_listener *l, const struct addrinfo *where, cons
     int fd = socket(where->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return arka_fail_sys(err, ARKA_IO, errno, "cannot open a socket to listen on");
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    set_options(fd);
     if (where->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(fd, (struct sockaddr *)&address, where->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
@@ -109,14 +135,12 @@ static void accept_from(arka_listener *l, int socket)
     for (;;) {
         struct sockaddr_storage peer;
         socklen_t len = sizeof peer;
-        int on = 1,
-            fd = accept4(socket, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(socket, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 poll(NULL, 0, PAUSE_MS); /* the connection waits in the backlog until one closes */
             return;
         }
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         arka_http_take_connection(l->http, fd, (struct sockaddr *)&peer, len);
     }
 }
