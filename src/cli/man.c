@@ -11,28 +11,39 @@
 
 enum { WIDTH = 72 };
 
-/* A word as it is: no sign of it is man(7)'s. */
-static int put_word(FILE *out, const char *word, size_t n, bool first)
+/* How a sign is written that man(7) would take for something else; NULL: as it is. */
+static const char *escape_of(char c)
 {
-    if (first && n > 0 && (*word == '.' || *word == '\''))
+    static const struct {
+        char sign;
+        const char *text;
+    } ESCAPES[] = {{'\\', "\\e"},  {'-', "\\-"},   {'~', "\\(ti"},
+                   {'^', "\\(ha"}, {'`', "\\(ga"}, {'\'', "\\(aq"}};
+    for (size_t i = 0; i < sizeof ESCAPES / sizeof *ESCAPES; i++)
+        if (ESCAPES[i].sign == c)
+            return ESCAPES[i].text;
+    return NULL;
+}
+
+/* How many bytes a word takes. */
+static int width_of(const char *word, size_t n)
+{
+    int width = 0;
+    for (size_t i = 0; i < n; i++)
+        width += escape_of(word[i]) ? (int)strlen(escape_of(word[i])) : 1;
+    return width;
+}
+
+static void put_word(FILE *out, const char *word, size_t n, bool first)
+{
+    if (first && n > 0 && *word == '.')
         fputs("\\&", out);
     for (size_t i = 0; i < n; i++) {
-        if (word[i] == '\\')
-            fputs("\\e", out);
-        else if (word[i] == '-')
-            fputs("\\-", out);
-        else if (word[i] == '~')
-            fputs("\\(ti", out);
-        else if (word[i] == '^')
-            fputs("\\(ha", out);
-        else if (word[i] == '`')
-            fputs("\\(ga", out);
-        else if (word[i] == '\'')
-            fputs("\\(aq", out);
+        if (escape_of(word[i]))
+            fputs(escape_of(word[i]), out);
         else
             fputc(word[i], out);
     }
-    return (int)n;
 }
 
 /* Words, broken into lines that are not long; `*column` goes on from a line that was begun. */
@@ -47,14 +58,15 @@ static void put_prose(FILE *out, const char *text, size_t len, int *column)
         n = n < len ? n : len;
         if (n == 0)
             break;
-        if (*column > 0 && *column + (int)n > WIDTH) {
+        if (*column > 0 && *column + width_of(text, n) > WIDTH) {
             fputc('\n', out);
             *column = 0;
         } else if (*column > 0) {
             fputc(' ', out);
             *column += 1;
         }
-        *column += put_word(out, text, n, *column == 0);
+        put_word(out, text, n, *column == 0);
+        *column += width_of(text, n);
         text += n;
         len -= n;
     }
