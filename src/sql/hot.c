@@ -1,7 +1,7 @@
 /*
- * arc_hot(database, table, signature): the hot batches of the pinned snapshot as a table, its first
- * column (ARKA_NO_COLUMN) without any value: where a query wants rows and no columns, as count(*),
- * DuckDB asks for the first, and gets it for nothing.
+ * arc_hot(database, table, signature, incarnation): the hot batches of the pinned snapshot, which
+ * must be of that incarnation, as a table, its first column (ARKA_NO_COLUMN) without any value: where
+ * a query wants rows and no columns, as count(*), DuckDB asks for the first, and gets it for nothing.
  *
  * The rows are dealt out in units of UNIT_ROWS, taken from a counter by as many threads as DuckDB
  * sends; each call fills one chunk from as many batches as it takes. Text is handed over by pointer
@@ -93,6 +93,7 @@ static void bind_hot(duckdb_bind_info info)
     arka_session *s = arka_session_find(duckdb_bind_get_extra_info(info), context);
     duckdb_destroy_client_context(&context);
     char *signature = text_parameter(info, 2);
+    duckdb_value incarnation = duckdb_bind_get_parameter(info, 3);
     hot_table *t = s ? make_table(s, arka_slice_of(signature)) : NULL;
     if (t == NULL) {
         duckdb_bind_set_error(info, s ? ARKA_SQL_NOMEM : "arc_hot: no session");
@@ -103,7 +104,11 @@ static void bind_hot(duckdb_bind_info info)
         add_columns(info, arka_slice_of(signature));
         arka_pin *pin = pin_of(t);
         duckdb_bind_set_cardinality(info, pin ? (idx_t)pin->snapshot->n_hot_rows : 0, false);
+        if (pin != NULL &&
+            (int64_t)pin->snapshot->incarnation != duckdb_get_int64(incarnation))
+            duckdb_bind_set_error(info, "the table was dropped and made again meanwhile: try again");
     }
+    duckdb_destroy_value(&incarnation);
     duckdb_free(signature);
 }
 
@@ -390,8 +395,11 @@ arka_status arka_hot_register(arka_instance *instance, arka_error *err)
     duckdb_table_function f = duckdb_create_table_function();
     duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
     duckdb_table_function_set_name(f, "arc_hot");
+    duckdb_logical_type number = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
     for (int i = 0; i < 3; i++)
         duckdb_table_function_add_parameter(f, text);
+    duckdb_table_function_add_parameter(f, number);
+    duckdb_destroy_logical_type(&number);
     duckdb_table_function_set_extra_info(f, instance, NULL);
     duckdb_table_function_set_bind(f, bind_hot);
     duckdb_table_function_set_init(f, init_hot);

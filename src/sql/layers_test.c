@@ -142,7 +142,7 @@ static const char *const REFUSED[] = {
     "SELECT * FROM vault.ledger",
     "SELECT * FROM vault.filed",
     "SELECT count(*) FROM \"arc:\".vault.filed",
-    "SELECT * FROM arc_hot('vault', 'ledger', '59:timestamp')",
+    "SELECT * FROM arc_hot('vault', 'ledger', '54:time', 1)",
     "SELECT arc_files('vault', 'filed')",
     "SELECT * FROM read_parquet(arc_files('vault', 'filed'))",
     "DESCRIBE vault.filed",

@@ -15,6 +15,7 @@
 /* A value that is known to lie in [lo, hi]: µs since 1970, or relative to now. */
 typedef struct span {
     bool known, relative, date, named;
+    bool exact; /* lo is the very value that DuckDB compares with */
     int64_t lo, hi;
 } span;
 
@@ -299,11 +300,32 @@ static span now_span(duckdb_connection connection, const arka_tree *t)
 
 /* ---- the clause ---- */
 
+/*
+ * Plain text, or the same as TIMESTAMP or TIMESTAMPTZ, of whole microseconds: no digit is lost on
+ * the way, whatever it is cast to.
+ */
+static bool is_exact(const arka_tree *t)
+{
+    static const char *const TYPES[] = {"TIMESTAMP", "TIMESTAMP WITH TIME ZONE", NULL};
+    if (is_class(t, "CAST") && one_of(arka_tree_text(arka_tree_get(t, "cast_type"), "id"), TYPES))
+        t = arka_tree_get(t, "child");
+    const arka_tree *value = arka_tree_get(t, "value");
+    arka_slice text = arka_tree_text(value, "value");
+    if (!is_class(t, "CONSTANT") || !arka_tree_is(arka_tree_get(value, "type"), "id", "VARCHAR"))
+        return false;
+    const char *point = memchr(text.data, '.', text.len);
+    size_t digits = 0;
+    while (point != NULL && point + 1 + digits < text.data + text.len &&
+           point[1 + digits] >= '0' && point[1 + digits] <= '9')
+        digits++;
+    return digits <= 6;
+}
+
 static span value_span(duckdb_connection connection, const arka_tree *t)
 {
     span s = now_span(connection, t);
     if (!s.known && fold_time(connection, t, &s.lo)) {
-        s = (span){.known = true, .lo = s.lo, .hi = s.lo};
+        s = (span){.known = true, .lo = s.lo, .hi = s.lo, .exact = is_exact(t)};
         s.known = s.lo > -FAR && s.hi < FAR; /* not an infinity */
     }
     return s;
@@ -319,21 +341,30 @@ static void lower(int64_t *max, int64_t to)
     *max = to < *max ? to : *max;
 }
 
-/* One µs to either side: "<" as well as "<=", and constants with nanoseconds. Was it understood? */
-static bool raise_min(arka_range *r, span s)
+/*
+ * strict: ">", not ">=". What is not exact goes one µs to either side, for constants with
+ * nanoseconds. Was it understood?
+ */
+static bool raise_min(arka_range *r, span s, bool strict)
 {
     r->named_now |= s.known && s.named;
-    if (s.known) {
+    if (s.known && s.exact) {
+        raise(&r->wide.min, s.lo + strict);
+        raise(&r->sure.min, s.lo + strict);
+    } else if (s.known) {
         raise(s.relative ? &r->wide.now_min : &r->wide.min, s.lo - 1);
         raise(s.relative ? &r->sure.now_min : &r->sure.min, s.hi + 2);
     }
     return s.known;
 }
 
-static bool lower_max(arka_range *r, span s)
+static bool lower_max(arka_range *r, span s, bool strict)
 {
     r->named_now |= s.known && s.named;
-    if (s.known) {
+    if (s.known && s.exact) {
+        lower(&r->wide.max, s.lo - strict);
+        lower(&r->sure.max, s.lo - strict);
+    } else if (s.known) {
         lower(s.relative ? &r->wide.now_max : &r->wide.max, s.hi + 1);
         lower(s.relative ? &r->sure.now_max : &r->sure.max, s.lo - 2);
     }
@@ -364,19 +395,21 @@ static bool narrow_comparison(arka_range *r, duckdb_connection connection, const
     bool flipped = arka_range_is_time(right, table);
     if (!flipped && !arka_range_is_time(left, table))
         return false;
+    bool strict = arka_slice_eq(type, ARKA_SLICE("COMPARE_GREATERTHAN")) ||
+                  arka_slice_eq(type, ARKA_SLICE("COMPARE_LESSTHAN"));
     bool greater = arka_slice_eq(type, ARKA_SLICE("COMPARE_GREATERTHAN")) ||
                    arka_slice_eq(type, ARKA_SLICE("COMPARE_GREATERTHANOREQUALTO"));
     bool less = arka_slice_eq(type, ARKA_SLICE("COMPARE_LESSTHAN")) ||
                 arka_slice_eq(type, ARKA_SLICE("COMPARE_LESSTHANOREQUALTO"));
     span s = value_span(connection, flipped ? left : right);
     if (arka_slice_eq(type, ARKA_SLICE("COMPARE_EQUAL"))) {
-        raise_min(r, s);
-        lower_max(r, s);
+        raise_min(r, s, false);
+        lower_max(r, s, false);
         return false; /* the window is one instant: no row is surely in it */
     }
     if (!greater && !less)
         return false;
-    return greater != flipped ? raise_min(r, s) : lower_max(r, s);
+    return greater != flipped ? raise_min(r, s, strict) : lower_max(r, s, strict);
 }
 
 /* Was all of it understood? */
@@ -390,8 +423,8 @@ static bool narrow(arka_range *r, duckdb_connection connection, const arka_tree 
         return whole;
     }
     if (is_class(t, "BETWEEN") && arka_range_is_time(arka_tree_get(t, "input"), table)) {
-        bool min = raise_min(r, value_span(connection, arka_tree_get(t, "lower")));
-        bool max = lower_max(r, value_span(connection, arka_tree_get(t, "upper")));
+        bool min = raise_min(r, value_span(connection, arka_tree_get(t, "lower")), false);
+        bool max = lower_max(r, value_span(connection, arka_tree_get(t, "upper")), false);
         return min && max;
     }
     return is_class(t, "COMPARISON") && narrow_comparison(r, connection, t, table);

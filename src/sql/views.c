@@ -5,7 +5,7 @@
  *
  *     SELECT "time", "host", … FROM (
  *         SELECT NULL::BOOLEAN AS "\n", * FROM read_parquet(arc_files('db', 't'), schema =
- * arc_schema('…')) UNION ALL FROM arc_hot('db', 't', '…'))
+ * arc_schema('…')) UNION ALL FROM arc_hot('db', 't', '…', 7))
  *
  * The column called "\n" is never seen: DuckDB's UNION keeps its first column even if nothing is
  * wanted, and a constant costs count(*) nothing where "time" costs 50 ms for ten million rows.
@@ -81,7 +81,8 @@ static void put_source(arka_buf *sql, const arka_pin *pin, arka_slice signature,
     put_call(sql, "arc_hot", pin);
     arka_buf_text(sql, ", ");
     arka_sql_quote(sql, '\'', signature);
-    arka_buf_text(sql, with_files ? "))" : ")");
+    arka_buf_printf(sql, with_files ? ", %llu))" : ", %llu)",
+                    (unsigned long long)pin->snapshot->incarnation);
 }
 
 /* arc_sees(…) of the row's own database and table; false when the row cannot say. */

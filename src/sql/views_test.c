@@ -171,6 +171,31 @@ TEST(information_schema_lists_all_tables)
     close_service();
 }
 
+TEST(a_table_made_again_has_a_view_of_its_own)
+{
+    arka_error err = {0};
+    open_service_with("again", (arka_sql_options){.threads = 1, .max_sessions = 1});
+    for (int flushed = 0; flushed < 2; flushed++) {
+        put("default", "t", "time:t v:i w:i", "1 1 10", "2 2 20");
+        if (flushed)
+            flush("default", "t");
+        for (int i = 0; i < 2; i++) { /* the second time with the kept plan */
+            check_rows("SELECT v FROM t ORDER BY v", "1|2");
+            check_rows("SELECT * EXCLUDE (time) FROM t ORDER BY v", "1 10|2 20");
+        }
+        ASSERT_OK(arka_engine_drop_table(engine, ARKA_SLICE("default"), ARKA_SLICE("t"), &err));
+        check_fails("SELECT v FROM t ORDER BY v", ARKA_NOTFOUND, "unknown table: default.t");
+        put("default", "t", "time:t w:i v:s x:b", "5 50 a t");
+        for (int i = 0; i < 2; i++) {
+            check_rows("SELECT v FROM t ORDER BY v", "a");
+            check_rows("SELECT * EXCLUDE (time) FROM t ORDER BY v", "50 a t");
+            flush("default", "t");
+        }
+        ASSERT_OK(arka_engine_drop_table(engine, ARKA_SLICE("default"), ARKA_SLICE("t"), &err));
+    }
+    close_service();
+}
+
 TEST(rows_outside_the_time_range_are_neither_lost_nor_added)
 {
     open_service("range");

@@ -18,6 +18,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
+const char *__lsan_default_suppressions(void);
+
+/* A plan that is given up leaves some bytes in DuckDB. */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libduckdb.so\n";
+}
 
 /* What must not come out: of rows, of a file, of the environment. And names, unless they are asked
  * for by name. */
