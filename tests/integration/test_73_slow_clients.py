@@ -107,7 +107,7 @@ def test_a_body_that_never_ends(arc, head):
 
 def test_a_body_that_takes_long_but_comes(arc):
     line = b"steady,host=a v=%d %d\n"
-    pieces = [b"".join(line % (i, 1767607200000000000 + k * 1000 + i) for i in range(40)) for k in range(25)]
+    pieces = [b"".join(line % (i, 1767607200000000000 + (k * 100 + i) * 1000) for i in range(40)) for k in range(25)]
     with connect(arc) as s:
         s.sendall(WRITE + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % sum(map(len, pieces)))
         for piece in pieces:
@@ -178,9 +178,18 @@ def test_an_answer_that_is_read_with_pauses(arc):
         assert b"999999" in got and re.search(rb"(?i)\r\n0\r\nArc-Execution-Time-Ms: [\d.]+\r\n\r\n$", got)
 
 
+def server_ends(arc, port):
+    """The server's ends, as /proc/net/tcp has them, of connections from `port`."""
+    with open("/proc/net/tcp") as f:
+        return [line.split() for line in f if f" 0100007F:{arc.port:04X} 0100007F:{port:04X} " in line and line.split()[3] != "06"]
+
+
 def test_the_idlest_connection_makes_room(arc_start):
     arc = arc_start({"ARC_SERVER_MAX_CONNECTIONS": "16", "ARC_SERVER_WORKERS": "1"})
+    port = arc.connections.kept.sock.getsockname()[1]
     arc.connections.kept.close()
+    while server_ends(arc, port):
+        time.sleep(0.01)
     crowd = [connect(arc) for _ in range(16)]
     for s in crowd[8:]:  # these have been used, and later than the others were made
         s.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -227,9 +236,7 @@ def test_who_is_gone_without_a_word_is_asked_for(arc):
     with connect(arc) as s:
         s.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
         assert s.recv(4096).startswith(b"HTTP/1.1 204")
-        mine = f"0100007F:{s.getsockname()[1]:04X}"
-        with open("/proc/net/tcp") as f:
-            ends = [line.split() for line in f if f" 0100007F:{arc.port:04X} {mine} " in line]
+        ends = server_ends(arc, s.getsockname()[1])
         assert len(ends) == 1 and ends[0][5].startswith("02:"), ends
 
 
