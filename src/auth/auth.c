@@ -1,11 +1,13 @@
 #include "auth/auth.h"
 
 #include "auth/auth_priv.h"
+#include "base/hash.h"
 
 enum {
     LOOK_EVERY_MS = 100,
     KEEP_EVERY_MS = 10000, /* at least */
-    SLOW_SHARE = 4,        /* of the time after a wrong token, one part is for the next one */
+    SLOW_BURST = 10,       /* wrong tokens that may cost a slow comparison at once */
+    SLOW_SHARE = 8,        /* … and in the long run one part in so many of a processor */
 };
 
 /* ---- identities ---- */
@@ -131,18 +133,44 @@ static arka_status prove_by_memory(arka_auth *auth, proof *p, arka_error *err)
     return status;
 }
 
-/* Under the lock. Wrong ones may take a share of one processor; then who comes is sent away. */
+/* May one more be compared slowly? */
+static bool may_be_slow(arka_auth *auth, arka_mono now)
+{
+    if (auth->slow_ns > 0)
+        auth->slow_left +=
+            (double)(now.ns - auth->refilled.ns) / (double)(auth->slow_ns * SLOW_SHARE);
+    if (auth->slow_left > SLOW_BURST)
+        auth->slow_left = SLOW_BURST;
+    auth->refilled = now;
+    return auth->slow_left >= 1;
+}
+
+static bool is_known_wrong(const arka_auth *auth, const arka_refusal *refusal)
+{
+    for (int i = 0; i < ARKA_REFUSALS; i++)
+        if (memcmp(&auth->wrong[i], refusal, sizeof *refusal) == 0)
+            return true;
+    return false;
+}
+
+/* Under the lock. Only wrong ones are counted: who has the token costs this once. */
 static arka_status compare_slowly(arka_auth *auth, const proof *p, arka_slice hash, bool *same,
                                   arka_error *err)
 {
+    arka_refusal refusal = {.hash = arka_hash(hash.data, hash.len, 0)};
+    memcpy(refusal.digest, p->digest, ARKA_DIGEST);
+    if (is_known_wrong(auth, &refusal))
+        return ARKA_OK;
     arka_mono began = arka_mono_now();
-    if (began.ns < auth->slow_from_ns)
+    if (!may_be_slow(auth, began))
         return arka_fail(err, ARKA_BUSY, "too many wrong tokens are being tried: try again soon");
     atomic_fetch_add_explicit(&auth->slow_checks, 1, memory_order_relaxed);
     ARKA_TRY(arka_secret_verify(p->token, hash, same, err));
-    int64_t took = arka_mono_since_ns(began);
-    if (!*same)
-        auth->slow_from_ns = began.ns + took * (1 + SLOW_SHARE);
+    if (!*same) {
+        auth->wrong[auth->n_wrong++ % ARKA_REFUSALS] = refusal;
+        auth->slow_left--;
+        auth->slow_ns = arka_mono_since_ns(began);
+    }
     return ARKA_OK;
 }
 
@@ -345,6 +373,8 @@ arka_status arka_auth_open(const arka_auth_options *options, arka_auth **out, ar
     arka_mutex_init(&auth->reader_lock, ARKA_LOCK_TOKENS);
     arka_mutex_init(&auth->writer_lock, ARKA_LOCK_TOKENS);
     arka_mutex_init(&auth->proof_lock, ARKA_LOCK_PROOF);
+    auth->slow_left = SLOW_BURST;
+    auth->refilled = arka_mono_now();
     arka_mutex_init(&auth->keeper_lock, ARKA_LOCK_LEAF);
     arka_cond_init(&auth->keeper_wake);
     arka_status status = open_parts(auth, options, err);

@@ -132,6 +132,8 @@ typedef struct arka_auth_stats {
     bool keeper_runs;
 } arka_auth_stats;
 void arka_auth_get_stats(arka_auth *auth, arka_auth_stats *out);
+/** After how long a token that is proven from now on is looked at again. */
+void arka_auth_set_cache_ttl(arka_auth *auth, int64_t ttl_ms);
 /** Forget every proven token; returns how many. */
 int64_t arka_auth_forget(arka_auth *auth);
 

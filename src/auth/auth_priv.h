@@ -9,6 +9,14 @@
 #include "meta/tokens.h"
 #include "os/thread.h"
 
+/* A token that a slow comparison with a stored hash has refused. */
+typedef struct arka_refusal {
+    unsigned char digest[ARKA_DIGEST];
+    uint64_t hash; /* arka_hash of the stored one */
+} arka_refusal;
+
+enum { ARKA_REFUSALS = 256 };
+
 struct arka_auth {
     arka_mutex reader_lock, writer_lock; /* who checks does not wait for who commits */
     arka_tokens *reader;                 /* reader_lock */
@@ -18,7 +26,13 @@ struct arka_auth {
     atomic_int_least64_t next_look_ns; /* at the table's version */
     atomic_int_least64_t refusals, slow_checks;
     arka_mutex proof_lock;
-    int64_t slow_from_ns; /* proof_lock; no slow comparison before: wrong ones cost too much */
+    /* proof_lock, for the next five */
+    arka_refusal
+        wrong[ARKA_REFUSALS]; /* the last ones: a client that is set up wrongly comes again */
+    unsigned n_wrong;
+    double slow_left; /* slow comparisons that wrong tokens may still cost; refilled with time */
+    int64_t slow_ns;  /* what the last one took */
+    arka_mono refilled;
     /* the thread that keeps house */
     arka_mutex keeper_lock;
     arka_cond keeper_wake;

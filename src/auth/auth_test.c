@@ -491,14 +491,24 @@ TEST(wrong_tokens_are_held_up_not_the_server)
     char clear[ARKA_TOKEN_TEXT], guess[32];
     arka_auth *auth = open_auth("guess.db", 30000, 10);
     bootstrap(auth, "", CHOSEN, false, clear);
+    arka_auth_stats stats;
+    char costly[32] = "";
     int n[ARKA_N_STATUS] = {0};
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 600; i++) {
         snprintf(guess, sizeof guess, "guess-%d", i);
         n[check(auth, guess, NOW)]++;
+        arka_auth_get_stats(auth, &stats);
+        if (stats.slow_checks == 1 && costly[0] == 0)
+            memcpy(costly, guess, sizeof costly);
     }
     assert_int_equal(n[ARKA_OK], 0);
-    assert_int_equal(n[ARKA_FORBIDDEN] + n[ARKA_BUSY], 200);
-    assert_true(n[ARKA_BUSY] > 0); /* about 12 of them fit, and each takes a tenth of a second */
+    assert_int_equal(n[ARKA_FORBIDDEN] + n[ARKA_BUSY], 600);
+    assert_true(n[ARKA_BUSY] > 0); /* some 37 fit, and there is time for eleven */
+    int64_t slow = stats.slow_checks;
+    for (int i = 0; i < 5; i++) /* the same one again costs nothing, and is no trouble */
+        assert_int_equal(check(auth, costly, NOW), ARKA_FORBIDDEN);
+    arka_auth_get_stats(auth, &stats);
+    assert_int_equal(stats.slow_checks, slow);
     arka_auth_close(auth);
 }
 

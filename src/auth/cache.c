@@ -37,7 +37,7 @@ typedef struct entry {
 struct arka_cache {
     stripe stripes[N_STRIPES];
     atomic_uint_least64_t generation;
-    int64_t ttl_ns;
+    atomic_int_least64_t ttl_ns;
     size_t max_entries;
     arka_mutex lock; /* for all below */
     arka_map map;    /* digest -> entry */
@@ -80,13 +80,19 @@ void arka_identity_unref(arka_identity *identity)
 
 /* ---- making ---- */
 
+void arka_cache_set_ttl(arka_cache *c, int64_t ttl_ms)
+{
+    /* relaxed: it is a number by itself */
+    atomic_store_explicit(&c->ttl_ns, ttl_ms * 1000000, memory_order_relaxed);
+}
+
 arka_status arka_cache_new(int max_entries, int64_t ttl_ms, arka_cache **out, arka_error *err)
 {
     arka_cache *c = arka_calloc(1, sizeof *c);
     if (c == NULL)
         return arka_fail_nomem(err, "the tokens' cache", sizeof *c);
     atomic_init(&c->generation, 1);
-    c->ttl_ns = ttl_ms * 1000000;
+    arka_cache_set_ttl(c, ttl_ms);
     c->max_entries = max_entries < 1 ? 1 : (size_t)max_entries;
     arka_mutex_init(&c->lock, ARKA_LOCK_LEAF);
     arka_status status = ARKA_OK;
@@ -294,7 +300,7 @@ void arka_cache_put(arka_cache *c, const unsigned char digest[ARKA_DIGEST], uint
     if (e == NULL)
         return;
     e->generation = generation;
-    e->fresh_until_ns = now.ns + c->ttl_ns;
+    e->fresh_until_ns = now.ns + atomic_load_explicit(&c->ttl_ns, memory_order_relaxed);
     e->used_us = now_us;
     arka_mutex_lock(&c->lock);
     entry *old = arka_map_get(&c->map, key_of(digest));
@@ -367,6 +373,6 @@ void arka_cache_get_stats(arka_cache *c, arka_auth_stats *out)
     out->evictions = c->evictions;
     out->entries = (int64_t)c->map.n;
     out->max_entries = (int64_t)c->max_entries;
-    out->ttl_ms = c->ttl_ns / 1000000;
+    out->ttl_ms = atomic_load_explicit(&c->ttl_ns, memory_order_relaxed) / 1000000;
     arka_mutex_unlock(&c->lock);
 }

@@ -18,6 +18,8 @@ typedef struct arka_cache arka_cache;
 
 ARKA_MUST_USE arka_status arka_cache_new(int max_entries, int64_t ttl_ms, arka_cache **out,
                                          arka_error *err);
+/** Of what is proven from now on. */
+void arka_cache_set_ttl(arka_cache *cache, int64_t ttl_ms);
 void arka_cache_free(arka_cache *cache); /* NULL is fine */
 
 /**

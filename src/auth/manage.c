@@ -5,6 +5,11 @@
 #include "auth/auth_priv.h"
 #include "base/utf8.h"
 
+void arka_auth_set_cache_ttl(arka_auth *auth, int64_t ttl_ms)
+{
+    arka_cache_set_ttl(auth->cache, ttl_ms);
+}
+
 /* ---- priorities ---- */
 
 static const char *const PRIORITIES[ARKA_N_PRIORITIES] = {
