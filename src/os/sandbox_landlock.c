@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -116,6 +117,27 @@ static arka_status allow_own(int ruleset, const handled *h, const char *dir, ark
     return ARKA_OK;
 }
 
+typedef struct loaded {
+    int ruleset;
+    const handled *h;
+} loaded;
+
+static int allow_loaded(struct dl_phdr_info *info, size_t size, void *context)
+{
+    const loaded *l = context;
+    if (info->dlpi_name != NULL && info->dlpi_name[0] == '/')
+        ARKA_IGNORE(allow(l->ruleset, l->h, info->dlpi_name, FS_READ_FILE));
+    return 0;
+}
+
+/* The program's own file and its libraries: whoever prints a stack looks for names in them. */
+static void allow_program(int ruleset, const handled *h)
+{
+    loaded l = {ruleset, h};
+    ARKA_IGNORE(allow(ruleset, h, "/proc/self/exe", FS_READ_FILE));
+    dl_iterate_phdr(allow_loaded, &l);
+}
+
 static arka_status add_rules(int ruleset, const handled *h, const arka_sandbox_options *o,
                              arka_error *err)
 {
@@ -125,6 +147,7 @@ static arka_status add_rules(int ruleset, const handled *h, const arka_sandbox_o
     for (int i = 0; i < o->n_read_paths; i++)
         ARKA_IGNORE(allow(ruleset, h, o->read_paths[i], READ));
     ARKA_IGNORE(allow(ruleset, h, "/proc/self", READ));
+    allow_program(ruleset, h);
 #define X(path, access) ARKA_IGNORE(allow(ruleset, h, path, access));
 #include "os/sandbox_paths.def"
 #undef X

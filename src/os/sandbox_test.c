@@ -220,6 +220,7 @@ static int look_at_the_machine(void)
     IS(3, arka_memfile_new("x", &fd, path, NULL) == ARKA_OK && opens(path, O_RDONLY) >= 0);
     IS(4, opens("/etc/hosts", O_RDONLY) >= 0 || errno == ENOENT);
     REFUSED(5, opens("/proc/self/mem", O_RDWR), EACCES);
+    IS(6, opens("/proc/self/exe", O_RDONLY) >= 0); /* for stacks with names */
     return 0;
 }
 
