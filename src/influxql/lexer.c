@@ -119,9 +119,9 @@ static arka_slice unescape(lexer *l, const char *from, size_t n)
     char *text = arka_arena_alloc(l->arena, n);
     size_t len = 0;
     for (size_t i = 0; text != NULL && i < n; i++) {
-        if (from[i] == '\\')
-            i++;
-        text[len++] = from[i] == 'n' && from[i - 1] == '\\' ? '\n' : from[i];
+        bool escape = from[i] == '\\';
+        i += escape;
+        text[len++] = escape && from[i] == 'n' ? '\n' : from[i];
     }
     return (arka_slice){text, len};
 }

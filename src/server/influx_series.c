@@ -214,13 +214,15 @@ arka_status arka_influx_count_tag_keys(arka_influx *q, const arka_influxql_state
 
 /* ---- tag values ---- */
 
-/* "v" is the tag, which must be there: FROM (…) AS t WHERE v <> '' */
-static arka_status put_values_from(look *l, const arka_field *tag, arka_error *err)
+/* "v" are the values of `n` tags, those that are there: FROM (…) t WHERE v <> '' */
+static arka_status put_values_from(look *l, const arka_field **tags, size_t n, arka_error *err)
 {
-    arka_buf_literal(&l->sql, " FROM (SELECT ");
-    arka_influx_put_identifier(&l->sql, tag->name);
-    arka_buf_literal(&l->sql, " AS v");
-    ARKA_TRY(put_from_where(l, err));
+    for (size_t i = 0; i < n; i++) {
+        arka_buf_text(&l->sql, i == 0 ? " FROM (SELECT " : " UNION ALL SELECT ");
+        arka_influx_put_identifier(&l->sql, tags[i]->name);
+        arka_buf_literal(&l->sql, " AS v");
+        ARKA_TRY(put_from_where(l, err));
+    }
     arka_buf_literal(&l->sql, ") t WHERE v <> ''");
     return ARKA_OK;
 }
@@ -243,7 +245,7 @@ static arka_status put_tag_values(look *l, arka_error *err)
     for (size_t i = 0; i < l->tags.n && l->left != 0; i++) {
         l->key = l->tags.items[i]->name;
         arka_buf_literal(&l->sql, "SELECT DISTINCT v");
-        ARKA_TRY(put_values_from(l, l->tags.items[i], err));
+        ARKA_TRY(put_values_from(l, &l->tags.items[i], 1, err));
         arka_buf_literal(&l->sql, " ORDER BY v");
         put_limit(l);
         ARKA_TRY(arka_influx_sql(l->q, &l->sql, put_value, l, err));
@@ -267,14 +269,15 @@ static arka_status note_count(void *context, const arka_slice *cells, size_t n, 
     return ARKA_OK;
 }
 
+/* A value of two tags counts once. */
 static arka_status put_value_count(look *l, arka_error *err)
 {
     l->count = 0;
-    for (size_t i = 0; i < l->tags.n; i++) {
-        arka_buf_literal(&l->sql, "SELECT count(DISTINCT v)");
-        ARKA_TRY(put_values_from(l, l->tags.items[i], err));
-        ARKA_TRY(arka_influx_sql(l->q, &l->sql, note_count, l, err));
-    }
+    if (l->tags.n == 0)
+        return ARKA_OK;
+    arka_buf_literal(&l->sql, "SELECT count(DISTINCT v)");
+    ARKA_TRY(put_values_from(l, l->tags.items, l->tags.n, err));
+    ARKA_TRY(arka_influx_sql(l->q, &l->sql, note_count, l, err));
     return put_count(l, l->count, err);
 }
 
@@ -297,28 +300,56 @@ static void put_escaped(arka_buf *out, arka_slice text, bool equals_too)
     }
 }
 
-/* SQL for "cpu,host=a,region=eu" of a row. */
+/* FROM (…): each series once, its tags being t0, t1 … */
+static arka_status put_distinct_from(look *l, arka_error *err)
+{
+    arka_buf_literal(&l->sql, " FROM (SELECT DISTINCT ");
+    for (size_t i = 0; i < l->tags.n; i++) {
+        arka_buf_text(&l->sql, i == 0 ? "coalesce(" : ", coalesce(");
+        arka_influx_put_identifier(&l->sql, l->tags.items[i]->name);
+        arka_buf_printf(&l->sql, ", '') AS t%zu", i);
+    }
+    if (l->tags.n == 0)
+        arka_buf_literal(&l->sql, "1");
+    ARKA_TRY(put_from_where(l, err));
+    arka_buf_byte(&l->sql, ')');
+    return ARKA_OK;
+}
+
+/* "cpu,host=a,region=eu" of a series. */
 static void put_series_key(look *l)
 {
     arka_buf part = ARKA_BUF_INIT;
     put_escaped(&part, l->table, false);
+    arka_buf_literal(&l->sql, "concat(");
     arka_influx_put_literal(&l->sql, (arka_slice){part.data, part.len});
     for (size_t i = 0; i < l->tags.n; i++) {
-        arka_slice tag = l->tags.items[i]->name;
         arka_buf_clear(&part);
         arka_buf_byte(&part, ',');
-        put_escaped(&part, tag, true);
+        put_escaped(&part, l->tags.items[i]->name, true);
         arka_buf_byte(&part, '=');
-        arka_buf_literal(&l->sql, " || CASE WHEN ");
-        arka_influx_put_identifier(&l->sql, tag);
-        arka_buf_literal(&l->sql, " <> '' THEN ");
+        arka_buf_printf(&l->sql, ", CASE WHEN t%zu <> '' THEN ", i);
         arka_influx_put_literal(&l->sql, (arka_slice){part.data, part.len});
-        arka_buf_literal(&l->sql, " || replace(replace(replace(");
-        arka_influx_put_identifier(&l->sql, tag);
-        arka_buf_literal(&l->sql, ", ',', '\\,'), '=', '\\='), ' ', '\\ ') ELSE '' END");
+        arka_buf_printf(&l->sql,
+                        " || replace(replace(replace(t%zu, ',', '\\,'), '=', '\\='), ' ', '\\ ') "
+                        "ELSE '' END",
+                        i);
     }
+    arka_buf_literal(&l->sql, ") AS k");
     l->sql.failed |= part.failed;
     arka_buf_fini(&part);
+}
+
+/* Series are in the order of their tags, name before value, without escapes. */
+static void put_series_order(look *l)
+{
+    arka_buf_literal(&l->sql, "concat(''");
+    for (size_t i = 0; i < l->tags.n; i++) {
+        arka_buf_printf(&l->sql, ", CASE WHEN t%zu <> '' THEN concat(chr(2), ", i);
+        arka_influx_put_literal(&l->sql, l->tags.items[i]->name);
+        arka_buf_printf(&l->sql, ", chr(1), t%zu) ELSE '' END", i);
+    }
+    arka_buf_byte(&l->sql, ')');
 }
 
 static arka_status put_key(void *context, const arka_slice *cells, size_t n, arka_error *err)
@@ -335,11 +366,11 @@ static arka_status put_series(look *l, arka_error *err)
 {
     if (l->left == 0)
         return ARKA_OK;
-    arka_buf_literal(&l->sql, "SELECT DISTINCT ");
+    arka_buf_literal(&l->sql, "SELECT ");
     put_series_key(l);
-    arka_buf_literal(&l->sql, " AS k");
-    ARKA_TRY(put_from_where(l, err));
-    arka_buf_literal(&l->sql, " ORDER BY k");
+    ARKA_TRY(put_distinct_from(l, err));
+    arka_buf_literal(&l->sql, " ORDER BY ");
+    put_series_order(l);
     put_limit(l);
     return arka_influx_sql(l->q, &l->sql, put_key, l, err);
 }
@@ -356,10 +387,8 @@ arka_status arka_influx_show_series(arka_influx *q, const arka_influxql_statemen
 
 static arka_status count_series_of(look *l, arka_error *err)
 {
-    arka_buf_literal(&l->sql, "SELECT count(DISTINCT ");
-    put_series_key(l);
-    arka_buf_byte(&l->sql, ')');
-    ARKA_TRY(put_from_where(l, err));
+    arka_buf_literal(&l->sql, "SELECT count(*)");
+    ARKA_TRY(put_distinct_from(l, err));
     return arka_influx_sql(l->q, &l->sql, note_count, l, err);
 }
 
