@@ -47,12 +47,12 @@ static arka_status bench_disk(arka_bench *b, bool *ok, arka_error *err)
     return ARKA_OK;
 }
 
-/* One day of rows, from a full hour on. */
+/* The hours that were asked for, from a full one on; one of them is one file. */
 static arka_status load_table(arka_bench *b, bool *ok, arka_error *err)
 {
     const arka_bench_options *o = &b->options;
     int64_t hour = arka_floor_div(arka_wall_us(), ARKA_US_PER_HOUR);
-    int64_t step_us = ARKA_US_PER_DAY / o->n_rows;
+    int64_t span_us = o->hours * ARKA_US_PER_HOUR, step_us = span_us / o->n_rows;
     arka_bench_write_options w = {
         .server = &b->server,
         .payload = {.realistic = o->values == 1, .n_rows = LOAD_ROWS, .table = b->table},
@@ -60,7 +60,7 @@ static arka_status load_table(arka_bench *b, bool *ok, arka_error *err)
         .n_threads = 1,
         .n_requests = (o->n_rows + LOAD_ROWS - 1) / LOAD_ROWS,
         .n_pool = LOAD_POOL,
-        .base_us = hour * ARKA_US_PER_HOUR - ARKA_US_PER_DAY,
+        .base_us = hour * ARKA_US_PER_HOUR - span_us,
         .step_us = step_us > 0 ? step_us : 1,
         .process = &b->process,
         .stop = b->stop,

@@ -34,6 +34,7 @@ typedef struct arka_bench_options {
     const char *serve; /* start a server of our own, its data in a new directory below this one */
     int64_t n_connections, n_threads, server_pid;
     int64_t n_rows; /* of a request; query: of the table that is loaded */
+    int64_t hours;  /* query: over which its rows lie */
     double seconds; /* in all; query: of each query */
     double warmup_s;
     double rate;        /* requests a second, whatever comes back; 0: as answers come */

@@ -16,24 +16,38 @@ typedef struct query {
     int formats;    /* bits */
     int64_t n_rows; /* that it must have; 0: at least one; limited by the table's rows if more */
     const char *sql;
+    bool same_text;    /* every run has the same one: the server may remember its answer */
+    int n_connections; /* 0: as the options say */
 } query;
 
+#define HOSTS                                                                                      \
+    "SELECT host, count(*) AS n, avg(value) AS mean FROM $t GROUP BY host ORDER BY host"
+
 static const query QUERIES[] = {
-    {"count", JSON, 1, "SELECT count(*) AS n FROM $t"},
-    {"buckets", JSON, 0,
-     "SELECT time_bucket(INTERVAL '1 hour', time) AS bucket, avg(value) AS mean, "
-     "max(cpu_user) AS top FROM $t GROUP BY bucket ORDER BY bucket"},
-    {"hosts", JSON, 0,
-     "SELECT host, count(*) AS n, avg(value) AS mean FROM $t GROUP BY host ORDER BY host"},
-    {"last", JSON, 0,
-     "SELECT host, max(time) AS at, arg_max(value, time) AS value FROM $t GROUP BY host "
-     "ORDER BY host"},
-    {"hour", JSON, 0,
-     "SELECT host, avg(cpu_idle) AS idle FROM $t WHERE time >= '$a' AND time < '$b' "
-     "GROUP BY host ORDER BY host"},
-    {"rows-10k", ALL, 10000, "SELECT * FROM $t LIMIT 10000"},
-    {"rows-100k", ALL, 100000, "SELECT * FROM $t LIMIT 100000"},
-    {"rows-1m", ALL, 1000000, "SELECT * FROM $t LIMIT 1000000"},
+    {.name = "trivial", .formats = JSON, .n_rows = 1, .sql = "SELECT 1 AS one"},
+    {.name = "cached",
+     .formats = JSON,
+     .sql = "SELECT host, count(*) AS n FROM $t GROUP BY host ORDER BY host",
+     .same_text = true},
+    {.name = "concurrent-1", .formats = JSON, .sql = HOSTS, .n_connections = 1},
+    {.name = "concurrent-10", .formats = JSON, .sql = HOSTS, .n_connections = 10},
+    {.name = "count", .formats = JSON, .n_rows = 1, .sql = "SELECT count(*) AS n FROM $t"},
+    {.name = "buckets",
+     .formats = JSON,
+     .sql = "SELECT time_bucket(INTERVAL '1 hour', time) AS bucket, avg(value) AS mean, "
+            "max(cpu_user) AS top FROM $t GROUP BY bucket ORDER BY bucket"},
+    {.name = "hosts", .formats = JSON, .sql = HOSTS},
+    {.name = "last",
+     .formats = JSON,
+     .sql = "SELECT host, max(time) AS at, arg_max(value, time) AS value FROM $t GROUP BY host "
+            "ORDER BY host"},
+    {.name = "hour",
+     .formats = JSON,
+     .sql = "SELECT host, avg(cpu_idle) AS idle FROM $t WHERE time >= '$a' AND time < '$b' "
+            "GROUP BY host ORDER BY host"},
+    {.name = "rows-10k", .formats = ALL, .n_rows = 10000, .sql = "SELECT * FROM $t LIMIT 10000"},
+    {.name = "rows-100k", .formats = ALL, .n_rows = 100000, .sql = "SELECT * FROM $t LIMIT 100000"},
+    {.name = "rows-1m", .formats = ALL, .n_rows = 1000000, .sql = "SELECT * FROM $t LIMIT 1000000"},
 };
 
 static const char *const PATHS[ARKA_N_ANSWER_FORMATS] = {
@@ -115,7 +129,7 @@ static arka_status build_request(const arka_bench_query_options *o, const query 
     static const char mark[] = " /* 000000000 */";
     arka_buf sql = ARKA_BUF_INIT, body = ARKA_BUF_INIT;
     fill_in(&sql, q->sql, o->table, t);
-    if (!o->same_text)
+    if (!o->same_text && !q->same_text)
         arka_buf_text(&sql, mark);
     const char *text = arka_buf_cstr(&sql);
     if (text != NULL)
@@ -279,8 +293,11 @@ arka_status arka_bench_query_set(const arka_bench_query_options *options, const 
     arka_bench_report_query_head(stdout, options->json, options->table, t.n_rows, t.n_files);
     for (size_t i = 0; i < sizeof QUERIES / sizeof *QUERIES; i++) {
         const query *q = &QUERIES[i];
+        arka_bench_query_options own = *options;
         if (options->only != NULL && strstr(q->name, options->only) == NULL)
             continue;
+        if (q->n_connections > 0)
+            own.n_connections = q->n_connections;
         for (int format = 0; format < ARKA_N_ANSWER_FORMATS; format++) {
             if (!(q->formats >> format & 1) ||
                 atomic_load_explicit(options->stop, memory_order_relaxed))
@@ -289,8 +306,8 @@ arka_status arka_bench_query_set(const arka_bench_query_options *options, const 
                                               .name = q->name,
                                               .n_files = t.n_files,
                                               .format = (arka_answer_format)format,
-                                              .n_connections = options->n_connections};
-            ARKA_TRY(run_query(options, q, &t, &result, err));
+                                              .n_connections = own.n_connections};
+            ARKA_TRY(run_query(&own, q, &t, &result, err));
             arka_bench_report_query(stdout, options->json, &result);
             *n_failed += result.n_failed > 0;
         }
