@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import time
 
+import msgpack
 import pytest
 
 LINES = "/api/v1/write/line-protocol?precision=s"
@@ -110,6 +111,28 @@ def test_it_is_not_ready_before_the_data_is_open(arc_start, quick, tmp_path):
     assert all("EXTEND_TIMEOUT_USEC=60000000" in m for m in rest[:-1])
     assert quick.hear().startswith("RELOADING=1\n")
     assert quick.hear().startswith("READY=1\n")
+
+
+def test_a_replay_is_told_as_it_gets_on(arc_start, quick, tmp_path):
+    """More time is asked for with progress only: each time it is further than before."""
+    data = tmp_path / "crashed"
+    first = arc_start(data=data, env={"BUFFER_AGE_SECONDS": "3600"})
+    n_rows, each = 1_000_000, 50_000
+    for at in range(0, n_rows, each):
+        body = msgpack.packb({"m": "big", "columns": {"time": [1767607200_000000 + at + i for i in range(each)],
+                                                      "text": [f"{at + i:032d}" for i in range(each)]}})
+        assert first.post("/api/v1/write/msgpack", body).status == 204
+    first.kill()
+    arc = arc_start(data=data, env=quick.env())
+    *told, ready = quick.until("READY=1")
+    assert ready == f"READY=1\nSTATUS=serving {arc.url}"
+    assert told[0] == "STATUS=opening the data\nEXTEND_TIMEOUT_USEC=60000000"
+    pattern = r"STATUS=replaying the log: (\d+) % \((\d+) of \d+ MiB\)\nEXTEND_TIMEOUT_USEC=60000000"
+    done = [re.fullmatch(pattern, message) for message in told[1:]]
+    assert all(done), told
+    mib = [int(d[2]) for d in done]
+    assert mib == sorted(mib)
+    assert arc.rows("SELECT count(*) FROM big") == [[n_rows]]
 
 
 def test_a_start_that_fails_says_why(arc_start, quick, tmp_path):
