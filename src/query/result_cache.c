@@ -16,8 +16,9 @@ typedef struct entry {
 } entry;
 
 struct arka_result_cache {
-    arka_result_cache_options options;
-    arka_mutex lock; /* LEAF: all below */
+    atomic_int_least64_t max_result_bytes; /* alone, so that it is asked for without the lock */
+    arka_mutex lock;                       /* LEAF: all below */
+    arka_result_cache_options options;     /* its max_result_bytes stands above */
     arka_map by_key;
     entry *newest, *oldest;
     arka_result_cache_stats stats;
@@ -35,17 +36,16 @@ arka_status arka_result_cache_new(const arka_result_cache_options *options, arka
     arka_result_cache *c = arka_calloc(1, sizeof *c);
     if (c == NULL)
         return arka_fail_nomem(err, "the cache of results", sizeof *c);
-    c->options = *options;
-    if (c->options.max_result_bytes > c->options.max_bytes / 2)
-        c->options.max_result_bytes = c->options.max_bytes / 2; /* one shall not drive out all */
     arka_mutex_init(&c->lock, ARKA_LOCK_LEAF);
+    arka_result_cache_limit(c, options);
     *out = c;
     return ARKA_OK;
 }
 
 int64_t arka_result_cache_max_result_bytes(const arka_result_cache *cache)
 {
-    return cache->options.max_result_bytes;
+    /* relaxed: it is a number by itself */
+    return atomic_load_explicit(&cache->max_result_bytes, memory_order_relaxed);
 }
 
 /* ---- keys ---- */
@@ -204,11 +204,34 @@ static entry *make_entry(const arka_result_key *key, const uint64_t digest[2], a
     return e;
 }
 
+/* Drop the oldest until the rest is within the limits, but for `spared` (NULL: none). */
+static void shrink_locked(arka_result_cache *c, const entry *spared) ARKA_REQUIRES(c->lock)
+{
+    while (c->oldest != NULL && c->oldest != spared &&
+           (c->stats.n_entries > c->options.max_entries ||
+            c->stats.n_bytes > c->options.max_bytes)) {
+        drop_locked(c, c->oldest);
+        c->stats.evictions++;
+    }
+}
+
+void arka_result_cache_limit(arka_result_cache *c, const arka_result_cache_options *options)
+{
+    int64_t half = options->max_bytes / 2; /* one shall not drive out all */
+    arka_mutex_lock(&c->lock);
+    c->options = *options;
+    atomic_store_explicit(&c->max_result_bytes,
+                          options->max_result_bytes < half ? options->max_result_bytes : half,
+                          memory_order_relaxed);
+    shrink_locked(c, NULL);
+    arka_mutex_unlock(&c->lock);
+}
+
 void arka_result_cache_put(arka_result_cache *c, const arka_result_key *key,
                            const uint64_t digest[2], arka_slice bytes,
                            const arka_cached_result *about)
 {
-    if ((int64_t)bytes.len > c->options.max_result_bytes)
+    if ((int64_t)bytes.len > arka_result_cache_max_result_bytes(c))
         return;
     entry *e = make_entry(key, digest, bytes, about);
     if (e == NULL)
@@ -223,11 +246,7 @@ void arka_result_cache_put(arka_result_cache *c, const arka_result_key *key,
         link_newest_locked(c, e);
         c->stats.n_entries++;
         c->stats.n_bytes += entry_bytes(e);
-        while (c->oldest != e && (c->stats.n_entries > c->options.max_entries ||
-                                  c->stats.n_bytes > c->options.max_bytes)) {
-            drop_locked(c, c->oldest);
-            c->stats.evictions++;
-        }
+        shrink_locked(c, e);
     }
     arka_mutex_unlock(&c->lock);
     if (!kept)
@@ -238,10 +257,10 @@ void arka_result_cache_get_stats(arka_result_cache *c, arka_result_cache_stats *
 {
     arka_mutex_lock(&c->lock);
     *out = c->stats;
-    arka_mutex_unlock(&c->lock);
     out->max_entries = c->options.max_entries;
     out->max_bytes = c->options.max_bytes;
-    out->max_result_bytes = c->options.max_result_bytes;
+    arka_mutex_unlock(&c->lock);
+    out->max_result_bytes = arka_result_cache_max_result_bytes(c);
 }
 
 size_t arka_result_cache_list(arka_result_cache *c, arka_result_cache_entry *out, size_t max)

@@ -34,6 +34,8 @@ ARKA_MUST_USE arka_status arka_result_cache_new(const arka_result_cache_options 
                                                 arka_result_cache **out, arka_error *err);
 /** NULL is fine. */
 void arka_result_cache_free(arka_result_cache *cache);
+/** Other limits from now on; what is beyond them is forgotten, the oldest first. */
+void arka_result_cache_limit(arka_result_cache *cache, const arka_result_cache_options *options);
 int64_t arka_result_cache_max_result_bytes(const arka_result_cache *cache);
 
 /** All that two requests must have in common to get the same answer, but for the tables' state. */

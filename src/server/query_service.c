@@ -14,19 +14,31 @@ static bool used_memory(void *context, int64_t *n_bytes)
     return true;
 }
 
-static arka_status start_cache(arka_server *server, const arka_settings *s, arka_error *err)
+static arka_result_cache_options cache_limits(const arka_settings *s)
 {
-    if (!s->cache_enabled)
-        return ARKA_OK;
     int64_t most = (int64_t)CACHE_MOST_MB << 20, share = s->memory_limit / CACHE_PART;
-    arka_result_cache_options options = {
+    return (arka_result_cache_options){
         .max_entries = s->cache_entries,
         .max_result_bytes = s->cache_result_mb << 20,
         .max_bytes = s->cache_total_mb > 0 ? s->cache_total_mb << 20
                      : share < most        ? share
                                            : most,
     };
+}
+
+static arka_status start_cache(arka_server *server, const arka_settings *s, arka_error *err)
+{
+    if (!s->cache_enabled)
+        return ARKA_OK;
+    arka_result_cache_options options = cache_limits(s);
     return arka_result_cache_new(&options, &server->result_cache, err);
+}
+
+void arka_query_service_reload(arka_server *server)
+{
+    arka_result_cache_options options = cache_limits(arka_server_settings(server));
+    if (server->result_cache != NULL)
+        arka_result_cache_limit(server->result_cache, &options);
 }
 
 arka_status arka_query_service_start(arka_server *server, arka_error *err)

@@ -1,5 +1,6 @@
 #include "server/reload.h"
 
+#include "server/query_service.h"
 #include "server/server_priv.h"
 
 /* More would be a loop that reloads; each takes some kilobytes that stay. */
@@ -60,6 +61,15 @@ static void publish(arka_server *server, arka_settings_version *version)
     atomic_store_explicit(&server->settings, &version->settings, memory_order_release);
 }
 
+/* To the parts that keep numbers of their own. */
+static void hand_on(arka_server *server)
+{
+    arka_query_service_reload(server);
+    /* made by the opening thread: it is there once that has said so */
+    if (arka_server_is_open(server) && server->auth != NULL)
+        arka_auth_set_cache_ttl(server->auth, arka_server_settings(server)->auth_cache_ttl * 1000);
+}
+
 static arka_status reload(arka_server *server, const arka_setting_layers *layers,
                           arka_settings_version *version, arka_setting_changes *changes,
                           arka_error *err)
@@ -87,8 +97,10 @@ arka_status arka_server_reload(arka_server *server, const arka_setting_layers *l
         return arka_fail_nomem(err, "settings", sizeof *version);
     arka_status status = reload(server, layers, version, &changes, err);
     bool kept = status == ARKA_OK && changes.n_now > 0;
-    if (kept)
+    if (kept) {
         publish(server, version);
+        hand_on(server);
+    }
     if (status == ARKA_OK)
         arka_log_write(server->log, ARKA_INFO, "reload", NULL,
                        "settings read again: %d changed, %d need a restart", changes.n_now,

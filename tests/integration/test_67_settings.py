@@ -810,6 +810,26 @@ def test_a_reload_takes_over_what_is_live_and_tells_what_is_not(configured):
     assert lines[-1] == "settings read again: 3 changed, 1 need a restart"
 
 
+def test_a_reload_reaches_parts_with_numbers_of_their_own(arc_start, tmp_path):
+    file = tmp_path / "arc.conf"
+    file.write_text("")
+    arc = arc_start({"AUTH_ENABLED": "true", "ARC_AUTH_BOOTSTRAP_TOKEN": TOKEN}, ["--config", str(file)])
+    own = {"Authorization": f"Bearer {TOKEN}"}
+    for i in range(5):
+        for _ in range(2):  # what is asked for again is remembered
+            assert arc.query_raw(f"SELECT {i} AS n", headers=own).status == 200
+    before = arc.get("/api/v1/cache/stats", own).json()
+    file.write_text("[query_cache]\nmax_size = 2\nmax_result_mb = 1\nmax_total_mb = 4\nttl_seconds = 7\n"
+                    "[auth]\ncache_ttl = '9s'\n")
+    arc.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: any("5 changed, 0 need a restart" in line for line in arc.stderr))
+    wait_until(lambda: arc.get("/api/v1/cache/stats", own).json()["max_size"] == 2)
+    after = arc.get("/api/v1/cache/stats", own).json()
+    assert (after["max_result_size_mb"], after["max_total_size_mb"], after["ttl_seconds"]) == (1, 4, 7)
+    assert after["current_size"] == min(before["current_size"], 2)
+    assert arc.get("/api/v1/auth/cache/stats", own).json()["cache_ttl_seconds"] == 9
+
+
 def test_a_reload_of_bad_settings_changes_nothing(configured):
     arc = configured.arc
     for text, says in (("query.timeout = 0\n", "query.timeout = 0 is out of range"), ("query.", "expected a key"),
