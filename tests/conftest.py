@@ -32,7 +32,8 @@ def binary():
 
 def environment(extra=None, asks_tokens=False):
     """Ours without what would configure a server, then `extra`. Servers ask for no tokens unless told to."""
-    names = re.compile(r"^(ARC_(?!BINARY)|STORAGE_|DUCKDB_|BUFFER_|WRITE_BUFFER_|MAX_|LOG_|CORS_|AUTH_|WAL_|DB_PATH|COMPRESSION)")
+    names = re.compile(r"^(ARC_(?!BINARY)|STORAGE_|DUCKDB_|BUFFER_|WRITE_BUFFER_|MAX_|LOG_|CORS_|AUTH_|WAL_|DB_PATH|COMPRESSION|QUERY_CACHE_|DELETE_|"
+                       r"DEFAULT_API_TOKEN|SLOW_QUERY_|(HOST|PORT|WORKERS)$)")
     env = {k: v for k, v in os.environ.items() if not names.match(k)}
     if not asks_tokens:
         env["AUTH_ENABLED"] = "false"

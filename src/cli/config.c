@@ -53,17 +53,18 @@ void arka_config_help(FILE *out)
           "       arc config reference [--json]   every setting there is\n\n",
           out);
     arka_args_help(o.settings.options, o.settings.n, out);
-    fputs("\n"
-          "They find their file as 'arc serve' does: --config, else ARC_CONFIG_FILE, else arc.conf\n"
-          "in the working directory; the environment and options come over it. Secrets are not\n"
-          "shown. Exit codes: 0, or 78 when a server would not start with these settings.\n",
-          out);
+    fputs(
+        "\n"
+        "They find their file as 'arc serve' does: --config, else ARC_CONFIG_FILE, else arc.conf\n"
+        "in the working directory; the environment and options come over it. Secrets are not\n"
+        "shown. Exit codes: 0, or 78 when a server would not start with these settings.\n",
+        out);
 }
 
 static int print(arka_buf *out)
 {
-    bool good = !out->failed && fwrite(out->data, 1, out->len, stdout) == out->len &&
-                fflush(stdout) == 0;
+    bool good =
+        !out->failed && fwrite(out->data, 1, out->len, stdout) == out->len && fflush(stdout) == 0;
     if (!good)
         fputs("arc config: the output could not be written\n", stderr);
     arka_buf_fini(out);

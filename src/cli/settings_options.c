@@ -6,9 +6,14 @@
 void arka_settings_options_init(arka_settings_options *o)
 {
     static const char *const VALUES[ARKA_N_KINDS] = {
-        [ARKA_KIND_TEXT] = "TEXT",         [ARKA_KIND_LIST] = "A,B",  [ARKA_KIND_INT] = "N",
-        [ARKA_KIND_BOOL] = "true|false",   [ARKA_KIND_SIZE] = "SIZE", [ARKA_KIND_MIB] = "SIZE",
-        [ARKA_KIND_SECONDS] = "DURATION",  [ARKA_KIND_MS] = "DURATION",
+        [ARKA_KIND_TEXT] = "TEXT",
+        [ARKA_KIND_LIST] = "A,B",
+        [ARKA_KIND_INT] = "N",
+        [ARKA_KIND_BOOL] = "true|false",
+        [ARKA_KIND_SIZE] = "SIZE",
+        [ARKA_KIND_MIB] = "SIZE",
+        [ARKA_KIND_SECONDS] = "DURATION",
+        [ARKA_KIND_MS] = "DURATION",
         [ARKA_KIND_MINUTES] = "DURATION",
     };
     *o = (arka_settings_options){0};

@@ -25,8 +25,8 @@ static arka_status read_options(arka_settings *s, const arka_setting_layers *lay
         char where[64];
         arka_error fault = {0};
         snprintf(where, sizeof where, "option %s", o->name);
-        arka_status status = arka_settings_set(s, o->which, arka_slice_of(o->text),
-                                               ARKA_FROM_OPTION, where, &fault);
+        arka_status status =
+            arka_settings_set(s, o->which, arka_slice_of(o->text), ARKA_FROM_OPTION, where, &fault);
         if (status == ARKA_OK)
             continue;
         arka_settings__fault(s, &fault, err);
@@ -101,8 +101,7 @@ static arka_status copy(const arka_settings *from, arka_settings *to, arka_setti
     if (kind == ARKA_KIND_BOOL) {
         *(bool *)q = *(const bool *)p;
     } else if (kind == ARKA_KIND_TEXT || kind == ARKA_KIND_LIST) {
-        const char *text =
-            arka_arena_text(&to->arena, arka_slice_of(*(const char *const *)p));
+        const char *text = arka_arena_text(&to->arena, arka_slice_of(*(const char *const *)p));
         if (text == NULL)
             return arka_fail_nomem(err, "a setting", 0);
         *(const char **)q = text;
@@ -118,8 +117,7 @@ static arka_status copy(const arka_settings *from, arka_settings *to, arka_setti
 }
 
 arka_status arka_settings_reload(const arka_setting_layers *layers, const arka_settings *old,
-                                 arka_settings *out, arka_setting_changes *changes,
-                                 arka_error *err)
+                                 arka_settings *out, arka_setting_changes *changes, arka_error *err)
 {
     ARKA_TRY(arka_settings_load(layers, out, NULL, err));
     *changes = (arka_setting_changes){0};

@@ -97,8 +97,7 @@ static void put_setting_json(arka_buf *out, const arka_setting_info *info)
                         (long long)info->max);
     put_env_json(out, info->key, info->env);
     put_member(out, "option", info->option);
-    arka_buf_printf(out, ",\"live\":%s,\"secret\":%s",
-                    info->traits & ARKA_LIVE ? "true" : "false",
+    arka_buf_printf(out, ",\"live\":%s,\"secret\":%s", info->traits & ARKA_LIVE ? "true" : "false",
                     info->traits & ARKA_SECRET ? "true" : "false");
     put_member(out, "help", info->help);
     arka_buf_byte(out, '}');

@@ -9,7 +9,8 @@ void arka_settings_put_reference(arka_buf *out);
 /** The same as one JSON object: {"settings":[…],"aliases":[…],"ignored":[…]}. */
 void arka_settings_put_reference_json(arka_buf *out);
 
-/** The values, as TOML with where each came from behind it. Secrets are masked, and commented out. */
+/** The values, as TOML with where each came from behind it. Secrets are masked, and commented out.
+ */
 void arka_settings_put_values(const arka_settings *settings, arka_buf *out);
 /** {"file":…,"settings":[{"key","value","source","where"},…],"warnings":[…]} */
 void arka_settings_put_values_json(const arka_settings *settings, arka_buf *out);

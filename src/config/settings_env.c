@@ -93,9 +93,9 @@ arka_status arka_settings_read_environment(arka_settings *settings, get_variable
             continue;
         snprintf(where, sizeof where, "environment variable %s", name);
         arka_error fault = {0};
-        arka_status status = arka_settings__set(settings, (arka_setting)i, bare,
-                                                arka_slice_of(value), ARKA_FROM_ENVIRONMENT, where,
-                                                &fault);
+        arka_status status =
+            arka_settings__set(settings, (arka_setting)i, bare, arka_slice_of(value),
+                               ARKA_FROM_ENVIRONMENT, where, &fault);
         if (status == ARKA_OK)
             continue;
         arka_settings__fault(settings, &fault, err);

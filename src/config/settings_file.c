@@ -157,7 +157,8 @@ static const char *suggest(const char *key)
     return best;
 }
 
-/* Is it a key, or one below a key, that is accepted for nothing? "a.*" is all that begins with a. */
+/* Is it a key, or one below a key, that is accepted for nothing? "a.*" is all that begins with a.
+ */
 static const arka_setting_ignored *find_ignored(const char *key)
 {
     for (int i = 0; i < arka_n_settings_ignored; i++) {
@@ -204,8 +205,8 @@ static arka_status take_leaf(reading *r, const char *key, bool quoted, const ark
     }
     const char *near = suggest(key);
     return arka_fail(err, ARKA_INPUT,
-                     "%s: there is no setting '%.100s'%s%s%s ('arc help settings' lists them)", where,
-                     key, near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
+                     "%s: there is no setting '%.100s'%s%s%s ('arc help settings' lists them)",
+                     where, key, near ? ", did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 static arka_status walk(reading *r, const arka_toml_value *table, const char *prefix, bool quoted,
@@ -221,7 +222,7 @@ static arka_status take_entry(reading *r, const arka_toml_value *v, const char *
     arka_buf_slice(&name, v->key);
     quoted |= memchr(v->key.data, '.', v->key.len) != NULL; /* "a.b" = 1 is not a.b = 1 */
     const char *key = arka_buf_cstr(&name);
-    arka_status status = key == NULL ? arka_fail_nomem(&fault, "a key", v->key.len)
+    arka_status status = key == NULL                  ? arka_fail_nomem(&fault, "a key", v->key.len)
                          : v->kind == ARKA_TOML_TABLE ? walk(r, v, key, quoted, err)
                                                       : take_leaf(r, key, quoted, v, &fault);
     arka_buf_fini(&name);

@@ -121,8 +121,10 @@ TEST(a_file_is_refused_with_its_name_and_line)
     static const struct {
         const char *text, *says;
     } CASES[] = {
-        {"[server]\nprot = 1\n", "arc.toml:2:1: there is no setting 'server.prot', did you mean server.port?"},
-        {"[server]\n\nport = \"8000\"\n", "arc.toml:3:1: server.port must be an integer, found a string"},
+        {"[server]\nprot = 1\n",
+         "arc.toml:2:1: there is no setting 'server.prot', did you mean server.port?"},
+        {"[server]\n\nport = \"8000\"\n",
+         "arc.toml:3:1: server.port must be an integer, found a string"},
         {"[server]\nport = 70000\n",
          "toml:2:1: server.port = 70000 is out of range: it must be from 0 to 65535"},
         {"[auth]\nenabled = 1\n", "toml:2:1: auth.enabled must be a boolean, found an integer"},
@@ -311,8 +313,8 @@ TEST(every_setting_has_a_name_in_the_environment)
 
 TEST(the_name_of_our_own_beats_the_older_ones_and_those_the_aliases)
 {
-    static const char *const ALL[] = {"ARC_QUERY_POOL_SIZE",  "3", "DUCKDB_POOL_SIZE", "4",
-                                      "ARC_DUCKDB_POOL_SIZE", "5", NULL};
+    static const char *const ALL[] = {
+        "ARC_QUERY_POOL_SIZE", "3", "DUCKDB_POOL_SIZE", "4", "ARC_DUCKDB_POOL_SIZE", "5", NULL};
     arka_settings s;
     for (size_t i = 0; i < 3; i++) {
         begin(&s);
@@ -375,8 +377,9 @@ TEST(keys_of_no_use_are_warned_of)
                             "[storage]\ns3_bucket = 'x'\n[server]\nmax_requests = 1\n"));
     assert_int_equal(s.notes.n, 4);
     assert_false(s.notes.items[0].fault);
-    assert_string_equal(s.notes.items[0].text,
-                        "f:2:1: telemetry.enabled is of no use here: nothing is ever sent anywhere");
+    assert_string_equal(
+        s.notes.items[0].text,
+        "f:2:1: telemetry.enabled is of no use here: nothing is ever sent anywhere");
     variables = ENV;
     ASSERT_OK(arka_settings_read_environment(&s, get_variable, &err));
     assert_int_equal(s.notes.n, 5);
@@ -531,7 +534,8 @@ TEST(all_layers_are_tried_and_the_first_that_failed_is_named)
     arka_settings_fini(&s);
     layers.file = "/nowhere/arc.conf";
     err = (arka_error){0};
-    ASSERT_FAILS(arka_settings_load(&layers, &s, &failed, &err), ARKA_NOTFOUND, "/nowhere/arc.conf");
+    ASSERT_FAILS(arka_settings_load(&layers, &s, &failed, &err), ARKA_NOTFOUND,
+                 "/nowhere/arc.conf");
     assert_int_equal(failed, ARKA_FROM_FILE);
     assert_int_equal(s.notes.n, 3);
     arka_settings_fini(&s);
@@ -552,9 +556,9 @@ TEST(a_reload_takes_over_what_is_live_and_keeps_the_rest)
     load_text("query.timeout = 5\nserver.port = 1\nlogging.level = 'warn'\nstorage.data_dir = "
               "'/a'\n",
               &old);
-    arka_setting_layers layers = layers_of(
-        write_file("query.timeout = 6\nserver.port = 2\nlogging.level = 'warn'\n"
-                   "storage.data_dir = '/b'\n"));
+    arka_setting_layers layers =
+        layers_of(write_file("query.timeout = 6\nserver.port = 2\nlogging.level = 'warn'\n"
+                             "storage.data_dir = '/b'\n"));
     ASSERT_OK(arka_settings_reload(&layers, &old, &now, &changes, &err));
     assert_int_equal(changes.n_now, 1);
     assert_true(changes.now[ARKA_SETTING_query_timeout]);

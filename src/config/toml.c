@@ -13,15 +13,15 @@ typedef struct reader {
     arka_map names; /* id of a table and a key in it -> the value */
     arka_buf name;  /* scratch for such a name */
     uint32_t n_tables, n_sections;
-    uint32_t section;        /* the header or inline table that is open */
+    uint32_t section;              /* the header or inline table that is open */
     arka_toml_value *root, *table; /* … and its table */
 } reader;
 
 const char *arka_toml_kind_name(arka_toml_kind kind)
 {
-    static const char *const NAMES[] = {"a string",     "an integer",  "a float", "a boolean",
-                                        "a date-time",  "a date-time", "a date",  "a time",
-                                        "an array",     "a table"};
+    static const char *const NAMES[] = {"a string",    "an integer",  "a float", "a boolean",
+                                        "a date-time", "a date-time", "a date",  "a time",
+                                        "an array",    "a table"};
     return NAMES[kind];
 }
 
@@ -123,8 +123,10 @@ static arka_status new_value(reader *r, arka_toml_kind kind, int depth, arka_tom
                              arka_error *err)
 {
     if (depth > ARKA_TOML_DEPTH)
-        return arka_toml__refuse(&r->p, err, "found a table or array within %d others, expected "
-                                 "fewer", ARKA_TOML_DEPTH);
+        return arka_toml__refuse(&r->p, err,
+                                 "found a table or array within %d others, expected "
+                                 "fewer",
+                                 ARKA_TOML_DEPTH);
     arka_toml_value *v = arka_arena_zalloc(r->p.arena, sizeof *v);
     if (v == NULL)
         return arka_fail_nomem(err, "a configuration value", sizeof *v);
@@ -220,8 +222,8 @@ static arka_status read_path(reader *r, path *out, arka_error *err)
     for (;;) {
         skip_blanks(r);
         if (out->n == ARKA_TOML_DEPTH)
-            return arka_toml__refuse(&r->p, err, "found a key of more than %d parts, expected fewer",
-                                     ARKA_TOML_DEPTH);
+            return arka_toml__refuse(
+                &r->p, err, "found a key of more than %d parts, expected fewer", ARKA_TOML_DEPTH);
         part *at = &out->parts[out->n++];
         arka_toml__column(&r->p);
         at->place = r->p;
@@ -350,8 +352,9 @@ static arka_status read_inline(reader *r, arka_toml_value *table, arka_error *er
 static arka_status read_value(reader *r, int depth, arka_toml_value **out, arka_error *err)
 {
     char c = arka_toml__peek(&r->p, 0);
-    arka_toml_kind kind = c == '[' ? ARKA_TOML_ARRAY : c == '{' ? ARKA_TOML_TABLE
-                                                                : ARKA_TOML_STRING;
+    arka_toml_kind kind = c == '['   ? ARKA_TOML_ARRAY
+                          : c == '{' ? ARKA_TOML_TABLE
+                                     : ARKA_TOML_STRING;
     arka_toml_value *v;
     ARKA_TRY(new_value(r, kind, depth, &v, err));
     *out = v;

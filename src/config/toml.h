@@ -1,6 +1,6 @@
 /**
- * TOML 1.0.0 (toml.io/en/v1.0.0): a text becomes a tree. Pure; depth is bounded, and time and memory
- * grow with the text alone.
+ * TOML 1.0.0 (toml.io/en/v1.0.0): a text becomes a tree. Pure; depth is bounded, and time and
+ * memory grow with the text alone.
  *
  * A tree lives in the caller's arena; its texts too, so the text that was read may go.
  */
@@ -47,10 +47,10 @@ typedef struct arka_toml_value {
     double f64;
     bool boolean;
     arka_toml_time time;
-    int line, column;                      /* of the key, in a table; from 1, in characters */
-    struct arka_toml_value *first, *last;  /* ARRAY, TABLE: what is in it, in the text's order */
+    int line, column;                     /* of the key, in a table; from 1, in characters */
+    struct arka_toml_value *first, *last; /* ARRAY, TABLE: what is in it, in the text's order */
     struct arka_toml_value *next;
-    int64_t n;                             /* ARRAY, TABLE: how many are in it */
+    int64_t n; /* ARRAY, TABLE: how many are in it */
     arka_toml_mark mark;
 } arka_toml_value;
 
@@ -62,7 +62,8 @@ const char *arka_toml_kind_name(arka_toml_kind kind);
 /**
  * *out: the root, a table. `file` stands in the sentences. ARKA_INPUT, "file:line:column: ", what
  * was found and what was expected: not TOML, a key or table that comes twice, an integer beyond 64
- * bits, nested deeper than ARKA_TOML_DEPTH. ARKA_NOMEM. One of them leaves what it made in the arena.
+ * bits, nested deeper than ARKA_TOML_DEPTH. ARKA_NOMEM. One of them leaves what it made in the
+ * arena.
  */
 ARKA_MUST_USE arka_status arka_toml_parse(arka_slice text, const char *file, arka_arena *arena,
                                           arka_toml_value **out, arka_error *err);

@@ -75,9 +75,8 @@ static arka_status read_line_into(arka_toml_place *p, char quote, arka_buf *out,
 {
     for (;;) {
         if (arka_toml__at_line_end(p) || is_control(*p->at))
-            return arka_toml__unexpected(p, err,
-                                         quote == '"' ? "the string's closing \""
-                                                      : "the string's closing '");
+            return arka_toml__unexpected(
+                p, err, quote == '"' ? "the string's closing \"" : "the string's closing '");
         char c = *p->at++;
         if (c == quote)
             return ARKA_OK;
@@ -108,9 +107,8 @@ static arka_status read_lines_into(arka_toml_place *p, char quote, arka_buf *out
             continue;
         }
         if (p->at == p->end || is_control(*p->at))
-            return arka_toml__unexpected(p, err,
-                                         quote == '"' ? "the string's closing \"\"\""
-                                                      : "the string's closing '''");
+            return arka_toml__unexpected(
+                p, err, quote == '"' ? "the string's closing \"\"\"" : "the string's closing '''");
         size_t n = count_quotes(p, quote);
         if (n >= 3) { /* one or two before the closing three belong to the text */
             for (size_t i = 3; i < n; i++)
@@ -138,8 +136,8 @@ arka_status arka_toml__string(arka_toml_place *p, bool lines, arka_slice *out, a
     arka_status status =
         three ? read_lines_into(p, quote, &text, err) : read_line_into(p, quote, &text, err);
     if (status == ARKA_OK) {
-        char *kept = text.failed ? NULL
-                                 : arka_arena_strndup(p->arena, text.len ? text.data : "", text.len);
+        char *kept =
+            text.failed ? NULL : arka_arena_strndup(p->arena, text.len ? text.data : "", text.len);
         *out = (arka_slice){kept, text.len};
         status = kept ? ARKA_OK : arka_fail_nomem(err, "a text", text.len);
     }

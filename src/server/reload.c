@@ -75,8 +75,7 @@ static arka_status reload(arka_server *server, const arka_setting_layers *layers
                           arka_error *err)
 {
     const arka_settings *old = arka_server_settings(server);
-    arka_status status =
-        arka_settings_reload(layers, old, &version->settings, changes, err);
+    arka_status status = arka_settings_reload(layers, old, &version->settings, changes, err);
     log_notes(server, &version->settings);
     ARKA_TRY(status);
     if (changes->n_now > 0 && server->n_versions >= MAX_VERSIONS)

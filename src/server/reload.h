@@ -5,8 +5,8 @@
 #include "config/settings.h"
 
 /**
- * Settings that a reload has made. Readers have taken a pointer to a version from the server and may
- * use it for as long as they like, so all of them stay until the server is gone; a reload that
+ * Settings that a reload has made. Readers have taken a pointer to a version from the server and
+ * may use it for as long as they like, so all of them stay until the server is gone; a reload that
  * changes nothing makes none.
  */
 typedef struct arka_settings_version {
