@@ -171,6 +171,47 @@ TEST(information_schema_lists_all_tables)
     close_service();
 }
 
+/* How many files DuckDB opened for it, by its own account. */
+static void check_files_read(const char *select, int expected)
+{
+    arka_error err = {0};
+    arka_buf got = ARKA_BUF_INIT;
+    char text[300], says[40];
+    snprintf(text, sizeof text, "EXPLAIN ANALYZE %s", select);
+    snprintf(says, sizeof says, "Total Files Read: %d ", expected);
+    ASSERT_OK(query_rows("default", false, text, &got, &err));
+    if (strstr(got.data, says) == NULL)
+        fail_msg("%s: not \"%s\"\n%s", select, says, got.data);
+    arka_buf_fini(&got);
+}
+
+TEST(files_opened_are_files_needed)
+{
+    open_service("opened");
+    enum { HOURS = 60 };
+    char rows[HOURS][64];
+    const char *all[HOURS];
+    for (int h = 0; h < HOURS; h++) { /* a row at the very start of each hour */
+        snprintf(rows[h], sizeof rows[h], "%lld %d", 3600000000LL * h, h);
+        all[h] = rows[h];
+    }
+    put_batch("default", "t", make_batch("time:t v:i", all, HOURS));
+    flush("default", "t");
+    check_files_read("SELECT v FROM t WHERE time >= '1970-01-02T00:00:00Z' AND time < "
+                     "'1970-01-02T01:00:00Z'",
+                     1);
+    check_files_read("SELECT v FROM t WHERE time > TIMESTAMP '1970-01-02 00:00:00' AND time <= "
+                     "'1970-01-02T02:00:00Z'",
+                     2);
+    check_files_read("SELECT v FROM t WHERE time = '1970-01-02T05:00:00Z'", 1);
+    check_files_read("SELECT v FROM t WHERE time BETWEEN '1970-01-02' AND '1970-01-02 03:00:00'", 4);
+    check_files_read("SELECT v FROM t ORDER BY time DESC LIMIT 3", 3);
+    check_rows("SELECT v FROM t WHERE time > TIMESTAMP '1970-01-02 00:00:00' AND time <= "
+               "'1970-01-02T02:00:00Z' ORDER BY v",
+               "25|26");
+    close_service();
+}
+
 TEST(a_table_made_again_has_a_view_of_its_own)
 {
     arka_error err = {0};
