@@ -24,8 +24,9 @@ typedef struct arka_system_table {
     const arka_system_column *columns;
     int n_columns;
     /**
-     * Puts every row that `visibility` allows to see. Runs on the query's thread when the query
-     * begins to run; may take locks, must not run queries. The context is that of the options.
+     * Puts every row that `visibility` allows to see. Runs when the query begins to, on its thread
+     * or one of DuckDB's; may take short locks, must not run queries. The context is that of the
+     * options.
      */
     arka_status (*put_rows)(void *context, const arka_visibility *visibility,
                             arka_system_rows *rows, arka_error *err);
