@@ -22,7 +22,15 @@
 #include "server/write.h"
 
 enum {
-    CONNECTION_MEMORY = 64 << 10, /* half reads, all writes; cleared for each request */
+    /*
+     * Half reads, all writes. The library clears all of it after each request, so a connection that
+     * was used keeps it; over 32 KiB it is mapped, and goes back to the system with the connection.
+     */
+    CONNECTION_MEMORY = 36 << 10,
+    USED_CONNECTION = 40 << 10, /* what one takes in all, measured */
+    MEMORY_SHARE = 8,           /* of memory.limit, that all may take if nothing else is said */
+    MOST_CONNECTIONS = 16384,
+    FEWEST_CONNECTIONS = 256,
     INLINE_BODY = 256 << 10,      /* a larger write would hold up the thread's other connections */
     KEPT_BODY = 256 << 10,        /* of a connection's body buffer, between requests */
     FIRST_BODY = 64 << 10,
@@ -47,7 +55,7 @@ struct arka_http {
     atomic_int n_connections;
     atomic_int in_flight;
     atomic_int_least64_t body_bytes; /* capacity of all body buffers */
-    int64_t max_body, max_body_bytes;
+    int64_t max_body, max_body_bytes, max_connections;
     arka_mutex lock; /* for `idle` alone */
     arka_cond idle;
 };
@@ -227,7 +235,7 @@ static connection *new_connection(crowd *of, struct MHD_Connection *mhd)
     }
     arka_slow_enter(&c->slow, ARKA_SLOW_IDLE, arka_loop_now(c->loop));
     int n = atomic_load_explicit(&http->n_connections, memory_order_relaxed);
-    if (n > http->server->settings->max_connections)
+    if (n > http->max_connections)
         make_room(of, c);
     if (c->slow.stage == ARKA_SLOW_IDLE)
         arka_slow_move(&of->idle, &c->slow);
@@ -414,6 +422,11 @@ static enum MHD_Result begin(connection *c, struct MHD_Connection *mhd, const ch
     if (!c->discard && c->body_len != 0 && route->run == ARKA_RUN_WRITES)
         c->discard = arka_write_refused(&c->request);
     return MHD_YES;
+}
+
+int64_t arka_http_max_connections(const arka_http *http)
+{
+    return http->max_connections;
 }
 
 int64_t arka_http_body_bytes(const arka_http *http)
@@ -673,9 +686,17 @@ static void on_look(void *context, arka_loop *loop)
 /* ---- the daemon ---- */
 
 /* For a moment, until those that are too many have gone. */
-static int64_t most_at_all(const arka_settings *s)
+static int64_t most_at_all(const arka_http *http)
 {
-    return 2 * s->max_connections;
+    return 2 * http->max_connections;
+}
+
+static int64_t max_connections(const arka_settings *s)
+{
+    if (s->max_connections > 0)
+        return s->max_connections;
+    int64_t n = s->memory_limit / MEMORY_SHARE / USED_CONNECTION;
+    return n < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS : n > MOST_CONNECTIONS ? MOST_CONNECTIONS : n;
 }
 
 /* Targets are decoded by us, with their length known: the library's decoder would end at a NUL. */
@@ -698,7 +719,7 @@ static arka_status start_crowd(arka_http *http, crowd *of, arka_error *err)
     enum { N_TLS = 2 };
     struct MHD_OptionItem options[] = {
         /* none of them may come to it, see take_connection */
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)most_at_all(s) + 1, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)most_at_all(http) + 1, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->idle_timeout, NULL},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, of},
@@ -737,6 +758,7 @@ arka_status arka_http_new(arka_server *server, arka_http **out, arka_error *err)
         return arka_fail_nomem(err, "the HTTP server", sizeof *http);
     http->server = server;
     http->max_body = s->max_request_mb << 20;
+    http->max_connections = max_connections(s);
     http->max_body_bytes = s->max_body_memory_mb << 20;
     arka_mutex_init(&http->lock, ARKA_LOCK_LEAF);
     arka_cond_init(&http->idle);
@@ -769,7 +791,7 @@ void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *p
      */
     int n = atomic_fetch_add_explicit(&http->n_connections, 1, memory_order_relaxed);
     unsigned turn = atomic_fetch_add_explicit(&http->next_loop, 1, memory_order_relaxed);
-    if (n < most_at_all(http->server->settings) &&
+    if (n < most_at_all(http) &&
         arka_loop_add(http->crowds[turn % (unsigned)http->n_crowds].loop, fd, peer, peer_len))
         return;
     close(fd);

@@ -36,6 +36,9 @@ struct arka_loop *arka_http_loop(arka_request *r);
  */
 void arka_http_give_back(arka_request *r);
 
+/** How many connections may be open, by setting or by memory. */
+int64_t arka_http_max_connections(const arka_http *http);
+
 /**
  * Bytes of request bodies, as sent and inflated. charge: take n (or give back, n < 0) without
  * asking; room: how many more there may be, at least 0.

@@ -83,7 +83,7 @@ static void put_http(arka_server *server, arka_gathering *g)
                        arka_http_in_flight(server->http));
     arka_gathering_put(g, ARKA_FAMILY(arc_http_connections), arka_http_n_connections(server->http));
     arka_gathering_put(g, ARKA_FAMILY(arc_http_connections_limit),
-                       arka_server_settings(server)->max_connections);
+                       arka_http_max_connections(server->http));
     arka_gathering_put(g, ARKA_FAMILY(arc_http_body_bytes), arka_http_body_bytes(server->http));
     arka_gathering_histogram(g, ARKA_FAMILY(arc_http_latency_seconds), &all.latency);
     for (size_t i = 0; i < arka_n_routes; i++) {
