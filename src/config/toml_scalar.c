@@ -255,6 +255,8 @@ static bool parse_special(arka_slice word, arka_toml_value *v)
 
 /* ---- the word ---- */
 
+enum { LONGEST_SHOWN = 30, SHOWN_OF_LONGER = 8 };
+
 /* A blank between a date and a time belongs to it. */
 static bool is_blank_in_time(arka_slice word, const char *end)
 {
@@ -275,24 +277,26 @@ arka_status arka_toml__scalar(arka_toml_place *p, arka_toml_value *v, arka_error
         do
             word.len++;
         while (p->at + word.len < p->end && is_word_char(word.data[word.len]));
-    int shown = word.len > 60 ? 60 : (int)word.len;
+    /* a long one may be a secret whose quotes were forgotten: its beginning has to do */
+    int shown = word.len > LONGEST_SHOWN ? SHOWN_OF_LONGER : (int)word.len;
+    const char *more = word.len > LONGEST_SHOWN ? "…" : "";
     bool fits = true;
     if (looks_like_time(word)) {
         if (!parse_time(word, v))
             return arka_toml__refuse(p, err,
-                                     "found '%.*s', expected a date, a time, or both, such as "
+                                     "found '%.*s%s', expected a date, a time, or both, such as "
                                      "1979-05-27T07:32:00Z",
-                                     shown, word.data);
+                                     shown, word.data, more);
     } else if (!parse_special(word, v) && !parse_based(word, v, &fits) &&
                !parse_decimal(word, v, &fits)) {
         return arka_toml__refuse(p, err,
-                                 "found '%.*s', expected a string in quotes, a number, a date, "
+                                 "found '%.*s%s', expected a string in quotes, a number, a date, "
                                  "true, false, [ or {",
-                                 shown, word.data);
+                                 shown, word.data, more);
     }
     if (!fits)
-        return arka_toml__refuse(p, err, "found %.*s, expected a number that fits 64 bits", shown,
-                                 word.data);
+        return arka_toml__refuse(p, err, "found %.*s%s, expected a number that fits 64 bits", shown,
+                                 word.data, more);
     p->at += word.len;
     return ARKA_OK;
 }

@@ -212,6 +212,9 @@ TEST(sentences_say_what_was_found_and_expected)
                                      "such as 1979-05-27T07:32:00Z");
     expect_failure("a = 9223372036854775808",
                    "f:1:5: found 9223372036854775808, expected a number that fits 64 bits");
+    expect_failure("token = 0123456789abcdefghijklmnopqrstuvwxyz",
+                   "f:1:9: found '01234567…', expected a string in quotes, a number, a date, true, "
+                   "false, [ or {");
     expect_failure("a = 1e999", "f:1:5: found 1e999, expected a number that fits 64 bits");
     expect_failure("a.b = 1\n[a]\nb = 1",
                    "f:2:2: found 'a' again, expected a key that is new: line 1 has it already");
