@@ -33,7 +33,7 @@ def test_root(arc_module):
     a = arc_module.get("/")
     assert a.status == 200
     assert a.headers["Content-Type"] == "application/json"
-    assert a.json() == {"service": "arc", "version": "0.1.0", "status": "running", "health": "/health",
+    assert a.json() == {"service": "arc", "version": "0.1.0", "status": "running", "docs": "/docs", "health": "/health",
                         "ready": "/ready"}
 
 

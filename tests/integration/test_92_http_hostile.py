@@ -252,10 +252,10 @@ def test_methods_that_a_path_does_not_have(arc):
 def test_preflights_everywhere(arc):
     for path in PATHS[:-2] + POSTS:
         a = arc.request("OPTIONS", path, headers={"Origin": "http://a", "Access-Control-Request-Method": "POST",
-                                                  "Access-Control-Request-Headers": "x" * 30_000 if path == "/" else "x-api-key"})
+                                                  "Access-Control-Request-Headers": "x" * 10_000 if path == "/" else "x-api-key"})
         assert (a.status, a.body) == ((204, b"") if path != "/nowhere" else (404, a.body)), (path, a)
         assert a.headers["Access-Control-Allow-Origin"] == "*"
-        assert a.headers["Access-Control-Allow-Headers"] == ("x" * 30_000 if path == "/" else "x-api-key")
+        assert a.headers["Access-Control-Allow-Headers"] == ("x" * 10_000 if path == "/" else "x-api-key")
 
 
 @pytest.mark.parametrize("request_line,code", [
@@ -273,7 +273,7 @@ def test_heads_that_are_too_large(arc):
     for extra in (b"A: b\r\n" * 20_000, b"A: " + b"x" * 200_000 + b"\r\n", b"x" * 200_000 + b": b\r\n", b"Cookie: " + b"a=b; " * 20_000 + b"\r\n",
                   b"Cookie: " + b"a=b; " * 3000 + b"\r\n"):
         assert status(exchange(arc, b"GET /health HTTP/1.1\r\n" + CLOSE + extra + b"\r\n")) == 431, extra[:20]
-    for n in (10, 100, 300, 600):
+    for n in (10, 100, 300):
         assert status(exchange(arc, b"GET /health HTTP/1.1\r\n" + CLOSE + b"A: b\r\n" * n + b"\r\n")) == 200
     for extra in (b"no colon\r\n", b"A\x00: b\r\n"):
         assert status(exchange(arc, b"GET /health HTTP/1.1\r\n" + CLOSE + extra + b"\r\n")) == 400, extra
@@ -289,7 +289,7 @@ def test_heads_that_are_too_large(arc):
     ("/api/v1/databases/%2e%2e", 404), ("/api/v1/databases/..%2f..%2fetc%2fpasswd", 404), ("/api/v1/databases/%2fetc", 404),
     ("/api/v1/databases//measurements", 404), ("/api/v1/query//csv", 404), ("/api/v1/query/%2563pu", 400), ("/api/v1/query/a%0d%0aX:%20y/csv", 400),
     ("/api/v1/query/%2fetc%2fpasswd/csv", 404), ("/api/v1/query/..%5c..%5cx", 400), ("/api/v1/databases/x%00y", 400), ("/etc/passwd", 404),
-    ("/api/v1/databases/%e2%80%ae", 400), ("/api/v1/write/../databases", 200), ("/api/v1/query/" + "x" * 5000, 400), ("/" + "a/" * 20_000, 404)], ids=lambda v: str(v)[:30])
+    ("/api/v1/databases/%e2%80%ae", 400), ("/api/v1/write/../databases", 200), ("/api/v1/query/" + "x" * 5000, 400), ("/" + "a/" * 12_000, 404)], ids=lambda v: str(v)[:30])
 def test_paths(arc, path, code):
     got = exchange(arc, b"GET " + path.encode() + b" HTTP/1.1\r\n" + CLOSE + b"\r\n")
     (answered, headers, body), = answers(got)
