@@ -20,6 +20,7 @@ POINTS = re.findall(r"^X\((\w+),", (SRC / "os" / "failpoints.def").read_text(), 
 ROUNDS = int(os.environ.get("ARC_POINT_ROUNDS", "1"))
 DIES_WITHIN_S = 45
 # Passed often: dies at any of the first so many times.
+DROPS = ("drop_before", "drop_committed", "reap_removed")
 OFTEN = {"wal_append_before": 60, "wal_append_after": 60, "wal_sync_before": 60, "wal_sync_after": 60,
          "commit_assigned": 60, "commit_published": 60, "commit_answered": 60}
 
@@ -46,14 +47,40 @@ def test_an_unknown_point_is_an_error_at_the_start(tmp_path):
         expect_refusal(tmp_path / "data", {"ARC_FAILPOINT": text}, 78, "ARC_FAILPOINT")
 
 
-def die(arc, load, flushes):
+DOOMED = "doomed,host=a v=1 1000\ndoomed,host=a v=2 2000\ndoomed,host=a v=3 3000\n"
+
+
+def flush(connection):
+    connection.post("/api/v1/write/flush", b"", {})
+
+
+def drop(connection):
+    """A table that comes, goes to files and is dropped again; the ledger does not know it."""
+    connection.post("/write?db=default", DOOMED.encode(), {})
+    flush(connection)
+    connection.post("/query?db=default&q=DROP%20MEASUREMENT%20doomed", b"", {})
+
+
+def check_dropped(arc, point):
+    """All of it or nothing, and no file that nobody has."""
+    answer = arc.query_raw("SELECT count(*) FROM doomed")
+    files = list(pathlib.Path(arc.data).glob("arc/default/doomed/**/*.parquet"))
+    if point == "drop_before":
+        assert answer.json()["data"] == [[3]], answer
+        assert files != []
+    else:
+        assert answer.status == 404, answer
+        assert files == []
+
+
+def die(arc, load, act):
     """Until the process has killed itself."""
     end = time.monotonic() + DIES_WITHIN_S
     connection = Connection(arc.port)
     while arc.process.poll() is None:
         assert time.monotonic() < end, "it passed that point never"
-        if flushes:
-            connection.post("/api/v1/write/flush", b"", {})
+        if act:
+            act(connection)
         time.sleep(0.02)
     connection.http.close()
     arc.wait_killed()
@@ -63,13 +90,14 @@ def die(arc, load, flushes):
 
 def die_at_start(data, point):
     arc = Killable(data, {"ARC_FAILPOINT": point}, wait=False)
-    die(arc, None, False)
+    die(arc, None, None)
 
 
 def crash(data, ledger, point, n, rng):
     arc = Killable(data, {"ARC_FAILPOINT": f"{point}:{n}"}, wait=False)
     load = Load(arc, ledger, str(rng.random()))
-    die(arc, load, not point.startswith(("wal_append", "wal_sync", "commit")))
+    passed_by_itself = point.startswith(("wal_append", "wal_sync", "commit"))
+    die(arc, load, drop if point in DROPS else None if passed_by_itself else flush)
 
 
 @pytest.mark.parametrize("point", [p for p in POINTS if not p.startswith("recover")])
@@ -88,6 +116,8 @@ def test_dies_there(tmp_path, point):
             die_at_start(data, again)
         arc = Killable(data)
         ledger.check(arc)
+        if point in DROPS:
+            check_dropped(arc, point)
         settle(arc, ledger, rng, cycle)
         ledger.check(arc)
         segments.read_all(data / "wal")
