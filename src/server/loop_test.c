@@ -34,8 +34,7 @@ TEST(a_loop_that_is_held_up_gives_no_sign_of_life_and_one_that_runs_does)
 {
     arka_error err = {0};
     arka_loop *loop;
-    arka_loop_calls calls = {
-        .handle = no_request, .lost = never, .look = hold, .ended = never};
+    arka_loop_calls calls = {.handle = no_request, .lost = never, .look = hold, .ended = never};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     ASSERT_OK(arka_loop_new(&calls, none, false, &loop, &err));
     assert_int_equal(arka_loop_ask(loop), 0);

@@ -1,6 +1,6 @@
 /*
- * What the sandbox is for: DuckDB by itself, without any of our guards, inside of it. Whoever found a
- * way round those would meet this wall.
+ * What the sandbox is for: DuckDB by itself, without any of our guards, inside of it. Whoever found
+ * a way round those would meet this wall.
  */
 #include "os/sandbox.h"
 
