@@ -242,6 +242,7 @@ static arka_status add_database_locked(arka_engine *engine, arka_slice name, ark
     *out = database;
     arka_registry_add_database(engine->registry, arka_take(database), id, now);
     arka_engine__catalog_changed(engine);
+    arka_engine__event(engine, ARKA_EVENT_INFO, "database_created", "%.*s", ARKA_FMT(name));
     return ARKA_OK;
 }
 

@@ -192,8 +192,11 @@ static arka_status carry_out_locked(drop *d, arka_error *err)
     d->unsure.n = 0;
     for (size_t i = 0; i < d->tables.n; i++)
         let_go(d, d->tables.items[i]);
-    if (d->whole)
+    if (d->whole) {
+        arka_engine__event(e, ARKA_EVENT_INFO, "database_dropped", "%s: %zu measurements",
+                           arka_database_name(d->database), d->tables.n);
         arka_registry_remove_database(e->registry, d->database);
+    }
     arka_engine__catalog_changed(e);
     return ARKA_OK;
 }
