@@ -461,6 +461,7 @@ static void prepare(influx_job *j, arka_request *r)
 {
     j->q.server = r->server;
     j->q.request = r;
+    j->q.job = &j->job;
     j->q.reads_only = r->method == ARKA_GET || r->method == ARKA_HEAD;
     j->q.now = r->arrived_us * 1000;
     j->q.visibility = arka_access_visibility(r);

@@ -23,6 +23,7 @@ typedef struct arka_influx {
     bool reads_only; /* it came by GET: what changes something is told so */
     int64_t now;     /* ns since 1970, the same for all statements */
     arka_mono deadline;
+    arka_job *job;       /* of the pool */
     arka_stream *stream; /* holds the ticket */
     arka_influx_out out;
 } arka_influx;

@@ -80,6 +80,7 @@ static void note_start(void *context, arka_query *query)
 {
     arka_influx *q = context;
     arka_running_set_query(q->server->running, arka_stream_ticket(q->stream), query);
+    arka_admission_aim(q->server->admission, q->job, query);
 }
 
 static arka_status run(arka_influx *q, arka_buf *sql, rows *r, arka_query **query, arka_error *err)
@@ -116,7 +117,7 @@ arka_status arka_influx_sql(arka_influx *q, arka_buf *sql, arka_influx_row each,
     arka_query *query = NULL;
     arka_error own = {0};
     arka_status status = run(q, sql, &r, &query, &own);
-    arka_running_set_query(q->server->running, arka_stream_ticket(q->stream), NULL);
+    note_start(q, NULL);
     arka_query_free(query);
     arka_buf_fini(&r.text);
     arka_vec_fini(&r.ends);

@@ -208,3 +208,18 @@ TEST(depth_is_limited_before_the_parser_recurses)
                           "[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],[],"
                           "[],[],[],[],[],[],[],[],[],[]]}"));
 }
+
+TEST(numbers_are_read_as_they_are)
+{
+    arka_error err = {0};
+    ARKA_AUTO(arka_json) list = NULL;
+    ASSERT_OK(arka_json_parse(ARKA_SLICE("[-7, 1.5, true, false, \"3\"]"), 0, &list, &err));
+    assert_int_equal(arka_json_int(arka_json_at(list, 0)), -7);
+    assert_true(arka_json_real(arka_json_at(list, 0)) == -7.0);
+    assert_int_equal(arka_json_int(arka_json_at(list, 1)), 0);
+    assert_true(arka_json_real(arka_json_at(list, 1)) == 1.5);
+    assert_int_equal(arka_json_int(arka_json_at(list, 2)), 1);
+    assert_int_equal(arka_json_int(arka_json_at(list, 3)), 0);
+    assert_int_equal(arka_json_int(arka_json_at(list, 4)), 0);
+    assert_true(arka_json_real(arka_json_at(list, 4)) == 0.0);
+}
