@@ -150,3 +150,11 @@ def test_a_reload_changes_the_level(arc_start, tmp_path):
         assert time.monotonic() < deadline
         arc.get("/after")
     assert not any("/before" in line for line in arc.stderr)
+
+
+def test_databases_leave_a_line(arc_start):
+    arc = arc_start()
+    assert arc.post("/api/v1/databases", json.dumps({"name": "made"})).status == 201
+    assert arc.post("/write?db=by_write", "cpu usage=1").status == 204
+    created = [e["message"] for e in logs(arc, "?limit=1000")["logs"] if e["logger"] == "database_created"]
+    assert {"made", "by_write", "default"} <= set(created)
