@@ -1,6 +1,6 @@
 /*
- * _arc.tables, files, slices, settings, metrics, queries: each a list of columns and a function that
- * walks what there is. What a token may not see is passed over here, before a row is made.
+ * _arc.tables, files, slices, settings, metrics, queries: each a list of columns and a function
+ * that walks what there is. What a token may not see is passed over here, before a row is made.
  */
 #include "server/system_tables.h"
 
@@ -55,9 +55,9 @@ static arka_status see(const listing *l, const arka_table_info *info, arka_snaps
 /* ---- tables ---- */
 
 static const arka_system_column TABLES[] = {
-    {"database", ARKA_VARCHAR},       {"table_name", ARKA_VARCHAR}, {"files", ARKA_BIGINT},
-    {"file_bytes", ARKA_BIGINT},      {"file_rows", ARKA_BIGINT},   {"hot_rows", ARKA_BIGINT},
-    {"hot_bytes", ARKA_BIGINT},       {"oldest", ARKA_TIMESTAMPTZ}, {"newest", ARKA_TIMESTAMPTZ},
+    {"database", ARKA_VARCHAR},      {"table_name", ARKA_VARCHAR}, {"files", ARKA_BIGINT},
+    {"file_bytes", ARKA_BIGINT},     {"file_rows", ARKA_BIGINT},   {"hot_rows", ARKA_BIGINT},
+    {"hot_bytes", ARKA_BIGINT},      {"oldest", ARKA_TIMESTAMPTZ}, {"newest", ARKA_TIMESTAMPTZ},
     {"schema_version", ARKA_BIGINT}, {"columns", ARKA_BIGINT},     {"flushed_lsn", ARKA_BIGINT},
 };
 
@@ -108,18 +108,10 @@ static arka_status put_table(void *context, const arka_table_info *info, arka_er
 /* ---- files ---- */
 
 static const arka_system_column FILES[] = {
-    {"database", ARKA_VARCHAR},
-    {"table_name", ARKA_VARCHAR},
-    {"path", ARKA_VARCHAR},
-    {"rows", ARKA_BIGINT},
-    {"bytes", ARKA_BIGINT},
-    {"time_min", ARKA_TIMESTAMPTZ},
-    {"time_max", ARKA_TIMESTAMPTZ},
-    {"lsn_first", ARKA_BIGINT},
-    {"lsn_last", ARKA_BIGINT},
-    {"crc32c", ARKA_BIGINT},
-    {"schema_version", ARKA_BIGINT},
-    {"created", ARKA_TIMESTAMPTZ},
+    {"database", ARKA_VARCHAR},     {"table_name", ARKA_VARCHAR},    {"path", ARKA_VARCHAR},
+    {"rows", ARKA_BIGINT},          {"bytes", ARKA_BIGINT},          {"time_min", ARKA_TIMESTAMPTZ},
+    {"time_max", ARKA_TIMESTAMPTZ}, {"lsn_first", ARKA_BIGINT},      {"lsn_last", ARKA_BIGINT},
+    {"crc32c", ARKA_BIGINT},        {"schema_version", ARKA_BIGINT}, {"created", ARKA_TIMESTAMPTZ},
 };
 
 /* Below the data directory: where that lies is not for those who ask. */
@@ -127,7 +119,7 @@ static const char *logical_path(const arka_server *server, const char *path)
 {
     size_t n = strlen(server->settings->base_path);
     return strncmp(path, server->settings->base_path, n) == 0 && path[n] == '/' ? path + n + 1
-                                                                               : path;
+                                                                                : path;
 }
 
 static arka_status put_file(const listing *l, const arka_table_info *info, const arka_data_file *f,
@@ -199,19 +191,17 @@ static arka_status put_slices_of(void *context, const arka_table_info *info, ark
         return ARKA_OK;
     l->table = info;
     l->n = 0;
-    arka_status status =
-        arka_engine_each_slice(l->server->engine, arka_slice_of(info->database),
-                               arka_slice_of(info->name), put_slice, l, &why);
+    arka_status status = arka_engine_each_slice(l->server->engine, arka_slice_of(info->database),
+                                                arka_slice_of(info->name), put_slice, l, &why);
     if (status == ARKA_OK || status == ARKA_NOTFOUND) /* dropped since it was listed */
         return ARKA_OK;
     return arka_fail(err, status, "%s", why.msg);
 }
 
-static arka_status each_table(void *context, const arka_visibility *visibility,
-                              arka_system_rows *rows,
-                              arka_status (*each)(void *context, const arka_table_info *info,
-                                                  arka_error *err),
-                              arka_error *err)
+static arka_status
+each_table(void *context, const arka_visibility *visibility, arka_system_rows *rows,
+           arka_status (*each)(void *context, const arka_table_info *info, arka_error *err),
+           arka_error *err)
 {
     arka_server *server = context;
     listing l = {.server = server, .visibility = visibility, .rows = rows};
@@ -239,7 +229,7 @@ static arka_status put_slices(void *context, const arka_visibility *visibility,
 /* ---- settings ---- */
 
 static const arka_system_column SETTINGS[] = {
-    {"key", ARKA_VARCHAR},         {"value", ARKA_VARCHAR},  {"source", ARKA_VARCHAR},
+    {"key", ARKA_VARCHAR},         {"value", ARKA_VARCHAR},    {"source", ARKA_VARCHAR},
     {"origin", ARKA_VARCHAR},      {"standard", ARKA_VARCHAR}, {"reloadable", ARKA_BOOLEAN},
     {"description", ARKA_VARCHAR},
 };
@@ -315,11 +305,11 @@ static arka_status put_metrics(void *context, const arka_visibility *visibility,
 /* ---- queries ---- */
 
 static const arka_system_column QUERIES[] = {
-    {"id", ARKA_VARCHAR},           {"state", ARKA_VARCHAR},       {"outcome", ARKA_VARCHAR},
-    {"sql", ARKA_VARCHAR},          {"database", ARKA_VARCHAR},    {"token", ARKA_VARCHAR},
-    {"priority", ARKA_VARCHAR},     {"cached", ARKA_BOOLEAN},      {"began", ARKA_TIMESTAMPTZ},
-    {"started", ARKA_TIMESTAMPTZ},  {"ended", ARKA_TIMESTAMPTZ},   {"wait_ms", ARKA_DOUBLE},
-    {"run_ms", ARKA_DOUBLE},        {"rows", ARKA_BIGINT},         {"bytes", ARKA_BIGINT},
+    {"id", ARKA_VARCHAR},          {"state", ARKA_VARCHAR},     {"outcome", ARKA_VARCHAR},
+    {"sql", ARKA_VARCHAR},         {"database", ARKA_VARCHAR},  {"token", ARKA_VARCHAR},
+    {"priority", ARKA_VARCHAR},    {"cached", ARKA_BOOLEAN},    {"began", ARKA_TIMESTAMPTZ},
+    {"started", ARKA_TIMESTAMPTZ}, {"ended", ARKA_TIMESTAMPTZ}, {"wait_ms", ARKA_DOUBLE},
+    {"run_ms", ARKA_DOUBLE},       {"rows", ARKA_BIGINT},       {"bytes", ARKA_BIGINT},
     {"snapshot_lsn", ARKA_BIGINT}, {"error", ARKA_VARCHAR},
 };
 
@@ -385,7 +375,10 @@ static arka_status put_queries(void *context, const arka_visibility *visibility,
 /* ---- all ---- */
 
 #define TABLE(text, list, put)                                                                     \
-    {.name = (text), .columns = (list), .n_columns = sizeof(list) / sizeof *(list), .put_rows = (put)}
+    {                                                                                              \
+        .name = (text), .columns = (list), .n_columns = sizeof(list) / sizeof *(list),             \
+        .put_rows = (put)                                                                          \
+    }
 
 const arka_system_table arka_system_tables[] = {
     TABLE("tables", TABLES, put_tables),

@@ -20,8 +20,7 @@ static void connect_once(void)
         return;
     assert_int_equal(duckdb_open(NULL, &database), DuckDBSuccess);
     assert_int_equal(duckdb_connect(database, &connection), DuckDBSuccess);
-    assert_int_equal(duckdb_query(connection, "SET errors_as_json = true", &result),
-                     DuckDBSuccess);
+    assert_int_equal(duckdb_query(connection, "SET errors_as_json = true", &result), DuckDBSuccess);
     duckdb_destroy_result(&result);
     ASSERT_OK(arka_parser_init(&parser, connection, &err));
 }
@@ -54,7 +53,7 @@ static void check_product(const char *const *words, size_t n_words, const char *
     arka_error err;
     char text[400];
     for (size_t p = 0; p < n_places; p++) {
-        
+
         for (size_t w = 0; w < n_words; w++) {
             put_in(text, sizeof text, places[p], words[w]);
             arka_status status = inspect(text, &err);
@@ -94,7 +93,8 @@ static const char *const VALUE_PLACES[] = {
     "SELECT sum(a) OVER (ORDER BY @) FROM t",
     "SELECT sum(a) OVER (ORDER BY b ROWS BETWEEN @ PRECEDING AND CURRENT ROW) FROM t",
     "SELECT sum(a) OVER (ORDER BY b RANGE BETWEEN CURRENT ROW AND @ FOLLOWING) FROM t",
-    "SELECT sum(a) OVER (ORDER BY b GROUPS BETWEEN @ PRECEDING AND 1 FOLLOWING EXCLUDE TIES) FROM t",
+    "SELECT sum(a) OVER (ORDER BY b GROUPS BETWEEN @ PRECEDING AND 1 FOLLOWING EXCLUDE TIES) FROM "
+    "t",
     "SELECT sum(a) OVER w FROM t WINDOW w AS (PARTITION BY @)",
     "SELECT lag(a, 1, @) OVER () FROM t",
     "SELECT first(a IGNORE NULLS) OVER (ORDER BY @) FROM t",
@@ -264,14 +264,29 @@ static const char *const TABLE_PLACES[] = {
 TEST(table_functions_and_files_are_found_in_every_place)
 {
     static const char *const TABLES[] = {
-        "read_text('x')",      "\"READ_TEXT\"('x')",       "main.read_csv('x')",
-        "read_parquet(['x'])", "glob('*')",                "getenv('x')",
-        "query('SELECT 1')",   "query_table('t')",         "query_table(['t', 'u'])",
-        "duckdb_settings()",   "duckdb_secrets()",         "pragma_table_info('t')",
-        "pragma_version()",    "arc_system('_arc', 'x')",  "arc_hot('d', 't', 'x')",
-        "arc_tables('')",      "json_each('{}')",          "system.main.duckdb_tables()",
-        "'x.csv'",             "\"x/y\"",                  "\"s3://b/x.parquet\"",
-        "read_text/**/('x')",       "a.b.c",
+        "read_text('x')",
+        "\"READ_TEXT\"('x')",
+        "main.read_csv('x')",
+        "read_parquet(['x'])",
+        "glob('*')",
+        "getenv('x')",
+        "query('SELECT 1')",
+        "query_table('t')",
+        "query_table(['t', 'u'])",
+        "duckdb_settings()",
+        "duckdb_secrets()",
+        "pragma_table_info('t')",
+        "pragma_version()",
+        "arc_system('_arc', 'x')",
+        "arc_hot('d', 't', 'x')",
+        "arc_tables('')",
+        "json_each('{}')",
+        "system.main.duckdb_tables()",
+        "'x.csv'",
+        "\"x/y\"",
+        "\"s3://b/x.parquet\"",
+        "read_text/**/('x')",
+        "a.b.c",
     };
     check_product(TABLES, COUNT(TABLES), TABLE_PLACES, COUNT(TABLE_PLACES));
 }
@@ -402,10 +417,10 @@ TEST(aggregates_over_lists_have_a_literal_name)
     ASSERT_OK(inspect("SELECT list_aggregate([1, 2], 'sum'), list_aggr([1], 'quantile', 0.5), "
                       "([1]).aggregate('max') FROM t",
                       &err));
-    ASSERT_FAILS(inspect("SELECT list_aggregate([1], 'reservoir_quantile', 0.5)", &err),
-                 ARKA_FORBIDDEN,
-                 "function reservoir_quantile is not allowed\n\nLINE 1: SELECT "
-                 "list_aggregate([1], 'reservoir_quantile', 0.5)\n                                   ^");
+    ASSERT_FAILS(
+        inspect("SELECT list_aggregate([1], 'reservoir_quantile', 0.5)", &err), ARKA_FORBIDDEN,
+        "function reservoir_quantile is not allowed\n\nLINE 1: SELECT "
+        "list_aggregate([1], 'reservoir_quantile', 0.5)\n                                   ^");
     ASSERT_FAILS(inspect("SELECT list_aggregate([1], a) FROM t", &err), ARKA_FORBIDDEN,
                  "not a literal");
 }

@@ -1,7 +1,8 @@
 /*
  * arc_hot(database, table, signature, incarnation): the hot batches of the pinned snapshot, which
- * must be of that incarnation, as a table, its first column (ARKA_NO_COLUMN) without any value: where
- * a query wants rows and no columns, as count(*), DuckDB asks for the first, and gets it for nothing.
+ * must be of that incarnation, as a table, its first column (ARKA_NO_COLUMN) without any value:
+ * where a query wants rows and no columns, as count(*), DuckDB asks for the first, and gets it for
+ * nothing.
  *
  * The rows are dealt out in units of UNIT_ROWS, taken from a counter by as many threads as DuckDB
  * sends; each call fills one chunk from as many batches as it takes. Text is handed over by pointer
@@ -104,9 +105,9 @@ static void bind_hot(duckdb_bind_info info)
         add_columns(info, arka_slice_of(signature));
         arka_pin *pin = pin_of(t);
         duckdb_bind_set_cardinality(info, pin ? (idx_t)pin->snapshot->n_hot_rows : 0, false);
-        if (pin != NULL &&
-            (int64_t)pin->snapshot->incarnation != duckdb_get_int64(incarnation))
-            duckdb_bind_set_error(info, "the table was dropped and made again meanwhile: try again");
+        if (pin != NULL && (int64_t)pin->snapshot->incarnation != duckdb_get_int64(incarnation))
+            duckdb_bind_set_error(info,
+                                  "the table was dropped and made again meanwhile: try again");
     }
     duckdb_destroy_value(&incarnation);
     duckdb_free(signature);

@@ -153,9 +153,8 @@ static arka_status list_columns(void *context, const arka_table_info *info, arka
     arka_error gone = {0};
     if (!sees(l, info))
         return ARKA_OK;
-    arka_status status =
-        arka_engine_snapshot(l->sql->engine, arka_slice_of(info->database),
-                             arka_slice_of(info->name), &snapshot, &gone);
+    arka_status status = arka_engine_snapshot(l->sql->engine, arka_slice_of(info->database),
+                                              arka_slice_of(info->name), &snapshot, &gone);
     if (status == ARKA_NOTFOUND)
         return ARKA_OK; /* since it was listed */
     if (status != ARKA_OK)

@@ -30,9 +30,8 @@ typedef ARKA_VEC(insertion) insertions;
 static bool is_name(arka_token t, const char *name)
 {
     size_t n = strlen(name);
-    return arka_token_is_word(t, name) ||
-           (t.kind == ARKA_TOKEN_QUOTED && t.text.len == n + 2 &&
-            strncasecmp(t.text.data + 1, name, n) == 0);
+    return arka_token_is_word(t, name) || (t.kind == ARKA_TOKEN_QUOTED && t.text.len == n + 2 &&
+                                           strncasecmp(t.text.data + 1, name, n) == 0);
 }
 
 static bool is_information_table(arka_token t)
@@ -57,8 +56,8 @@ static bool quote_name(insertions *list, arka_token t, const char *more)
 
 /*
  * DuckDB's grammar reserves the word "default", which is a database's name here: default.cpu. Where
- * the word stands before a dot, and not behind one, it gets its quotes. And information_schema.tables
- * is ours (system_priv.h), under a name that only we can say.
+ * the word stands before a dot, and not behind one, it gets its quotes. And
+ * information_schema.tables is ours (system_priv.h), under a name that only we can say.
  */
 static bool find_names(arka_slice text, insertions *list)
 {

@@ -164,8 +164,14 @@ static const char *const HARMLESS[] = {
 static void check_nothing_written(void)
 {
     char path[300];
-    static const char *const FILES[] = {"out.csv", "out.parquet", "out", "out.db", "profile", "log",
-                                        "duckdb_log_entries.csv", "duckdb_log_contexts.csv"};
+    static const char *const FILES[] = {"out.csv",
+                                        "out.parquet",
+                                        "out",
+                                        "out.db",
+                                        "profile",
+                                        "log",
+                                        "duckdb_log_entries.csv",
+                                        "duckdb_log_contexts.csv"};
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
         snprintf(path, sizeof path, "%s/%s", outside, FILES[i]);
         if (access(path, F_OK) == 0)
@@ -199,20 +205,14 @@ TEST(below_the_inspection_nothing_outside_is_reached)
 TEST(the_configuration_is_what_it_should_be)
 {
     static const char *const EXPECTED[][2] = {
-        {"enable_external_access", "false"},
-        {"lock_configuration", "true"},
-        {"autoload_known_extensions", "false"},
-        {"autoinstall_known_extensions", "false"},
-        {"allow_community_extensions", "false"},
-        {"allow_unsigned_extensions", "false"},
-        {"allow_persistent_secrets", "false"},
-        {"TimeZone", "UTC"},
-        {"max_temp_directory_size", "3.0 MiB"},
-        {"allowed_configs", "[schema]"},
+        {"enable_external_access", "false"},     {"lock_configuration", "true"},
+        {"autoload_known_extensions", "false"},  {"autoinstall_known_extensions", "false"},
+        {"allow_community_extensions", "false"}, {"allow_unsigned_extensions", "false"},
+        {"allow_persistent_secrets", "false"},   {"TimeZone", "UTC"},
+        {"max_temp_directory_size", "3.0 MiB"},  {"allowed_configs", "[schema]"},
     };
     arka_buf out = ARKA_BUF_INIT;
-    open_service_with("configuration",
-                      (arka_sql_options){.threads = 1, .max_temp_bytes = 3 << 20});
+    open_service_with("configuration", (arka_sql_options){.threads = 1, .max_temp_bytes = 3 << 20});
     for (size_t i = 0; i < sizeof EXPECTED / sizeof *EXPECTED; i++) {
         char text[200];
         snprintf(text, sizeof text, "SELECT value FROM duckdb_settings() WHERE name = '%s'",
@@ -222,11 +222,12 @@ TEST(the_configuration_is_what_it_should_be)
             fail_msg("%s is %s", EXPECTED[i][0], out.data);
     }
     /* the only places: the data directory, and the file without rows */
-    assert_non_null(run_raw("SELECT value FROM duckdb_settings() WHERE name = 'allowed_directories'",
-                            &out));
+    assert_non_null(
+        run_raw("SELECT value FROM duckdb_settings() WHERE name = 'allowed_directories'", &out));
     assert_non_null(strstr(out.data, "/configuration/]"));
     assert_null(strchr(out.data, ','));
-    assert_non_null(run_raw("SELECT value FROM duckdb_settings() WHERE name = 'allowed_paths'", &out));
+    assert_non_null(
+        run_raw("SELECT value FROM duckdb_settings() WHERE name = 'allowed_paths'", &out));
     assert_null(strchr(out.data, ','));
     arka_buf_fini(&out);
     close_service();

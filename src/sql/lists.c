@@ -126,8 +126,7 @@ static void bind_databases(duckdb_bind_info info)
     list *l = new_list(info);
     if (l == NULL)
         return;
-    arka_status status =
-        arka_engine_each_database(l->session->sql->engine, add_database, l, &err);
+    arka_status status = arka_engine_each_database(l->session->sql->engine, add_database, l, &err);
     add_column(info, "database", DUCKDB_TYPE_VARCHAR);
     bind_list(info, l, status, &err);
 }

@@ -315,8 +315,8 @@ static bool is_exact(const arka_tree *t)
         return false;
     const char *point = memchr(text.data, '.', text.len);
     size_t digits = 0;
-    while (point != NULL && point + 1 + digits < text.data + text.len &&
-           point[1 + digits] >= '0' && point[1 + digits] <= '9')
+    while (point != NULL && point + 1 + digits < text.data + text.len && point[1 + digits] >= '0' &&
+           point[1 + digits] <= '9')
         digits++;
     return digits <= 6;
 }

@@ -198,9 +198,10 @@ static arka_status check_explain(const arka_session *s, const arka_inspection *i
         arka_slice in = database_of(use, database);
         const arka_system_table *t = arka_system_find(s->sql, in, use->table);
         if (t != NULL && t->put_rows == NULL)
-            return arka_complain(err, ARKA_FORBIDDEN, &i->text, use->at,
-                                 "EXPLAIN of %s.%s is not allowed to those who see only a part of it",
-                                 ARKA_SYSTEM_DATABASE, t->name);
+            return arka_complain(
+                err, ARKA_FORBIDDEN, &i->text, use->at,
+                "EXPLAIN of %s.%s is not allowed to those who see only a part of it",
+                ARKA_SYSTEM_DATABASE, t->name);
     }
     return ARKA_OK;
 }

@@ -46,8 +46,8 @@ struct arka_system_rows {
     arka_session *session;
     const arka_system_table *table;
     bool failed;
-    int at;          /* the column of the next cell */
-    int *places;     /* of each column in a row of cells; -1: nobody wants it */
+    int at;      /* the column of the next cell */
+    int *places; /* of each column in a row of cells; -1: nobody wants it */
     int n_places;
     arka_type *types; /* by place */
     ARKA_VEC(cell) cells;

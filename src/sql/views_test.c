@@ -204,7 +204,8 @@ TEST(files_opened_are_files_needed)
                      "'1970-01-02T02:00:00Z'",
                      2);
     check_files_read("SELECT v FROM t WHERE time = '1970-01-02T05:00:00Z'", 1);
-    check_files_read("SELECT v FROM t WHERE time BETWEEN '1970-01-02' AND '1970-01-02 03:00:00'", 4);
+    check_files_read("SELECT v FROM t WHERE time BETWEEN '1970-01-02' AND '1970-01-02 03:00:00'",
+                     4);
     check_files_read("SELECT v FROM t ORDER BY time DESC LIMIT 3", 3);
     check_rows("SELECT v FROM t WHERE time > TIMESTAMP '1970-01-02 00:00:00' AND time <= "
                "'1970-01-02T02:00:00Z' ORDER BY v",

@@ -4,9 +4,11 @@
 
 /* ---- a service with things to hide ---- */
 
-static const arka_system_column STOCK[] = {
-    {"database", ARKA_VARCHAR}, {"n", ARKA_BIGINT},   {"part", ARKA_DOUBLE},
-    {"done", ARKA_BOOLEAN},     {"at", ARKA_TIMESTAMPTZ}};
+static const arka_system_column STOCK[] = {{"database", ARKA_VARCHAR},
+                                           {"n", ARKA_BIGINT},
+                                           {"part", ARKA_DOUBLE},
+                                           {"done", ARKA_BOOLEAN},
+                                           {"at", ARKA_TIMESTAMPTZ}};
 static int n_made; /* calls of put_stock */
 
 static arka_status put_stock(void *context, const arka_visibility *v, arka_system_rows *rows,
@@ -44,7 +46,8 @@ static bool sees_database(const void *context, arka_slice database)
 static bool sees_table(const void *context, arka_slice database, arka_slice table)
 {
     return arka_name_eq(database, ARKA_SLICE("shared")) ||
-           (arka_name_eq(database, ARKA_SLICE("default")) && arka_name_eq(table, ARKA_SLICE("cpu")));
+           (arka_name_eq(database, ARKA_SLICE("default")) &&
+            arka_name_eq(table, ARKA_SLICE("cpu")));
 }
 static const arka_visibility LIMITED = {
     .database = sees_database, .table = sees_table, .key = "limited", .no_admin = true};
@@ -69,8 +72,9 @@ static void open_shop_with(const char *name, bool hidden)
     put("vault", "ledger", "time:t salary:i canary:s", "1 98 MAGIC");
     put("vault", "disk", "time:t salary:i canary:s", "1 97 MAGIC");
     put("_arc", "rejected_writes", "time:t database:s measurement:s place:i reason:s sample:s",
-        "1 default cpu 1 seen one", "2 vault ledger 2 MAGIC MAGIC", "3 default ledger 3 MAGIC MAGIC",
-        "4 shared new 4 seen two", "5 - - 5 MAGIC MAGIC", "6 default - 6 MAGIC MAGIC");
+        "1 default cpu 1 seen one", "2 vault ledger 2 MAGIC MAGIC",
+        "3 default ledger 3 MAGIC MAGIC", "4 shared new 4 seen two", "5 - - 5 MAGIC MAGIC",
+        "6 default - 6 MAGIC MAGIC");
     flush("vault", "ledger");
     /* DuckDB knows them all: an administrator asked */
     visible = (arka_visibility){0};
@@ -202,8 +206,9 @@ static const char *const NAMES[][2] = {{"vault", "ledger"}, {"vault", "disk"},
                                        {"vault", "nobody"}, {"default", "ledger"},
                                        {"VAULT", "Ledger"}, {"absent", "salary"}};
 static const char *const OF_THE_REQUEST[] = {
-    "SELECT * FROM ledger", "SELECT 1",    "SHOW TABLES",   "SELECT current_schema()",
-    "DESCRIBE disk",        "SHOW DATABASES", "SELECT * FROM ledger, cpu"};
+    "SELECT * FROM ledger",     "SELECT 1",      "SHOW TABLES",
+    "SELECT current_schema()",  "DESCRIBE disk", "SHOW DATABASES",
+    "SELECT * FROM ledger, cpu"};
 enum {
     N_PATTERNS = sizeof PATTERNS / sizeof *PATTERNS,
     N_NAMES = sizeof NAMES / sizeof *NAMES,
@@ -251,25 +256,31 @@ TEST(lists_have_what_may_be_seen_and_no_more)
     open_shop("lists");
     for (int limited = 1; limited >= 0; limited--) {
         visible = limited ? LIMITED : (arka_visibility){0};
-        check_rows("SELECT table_schema, table_name, table_type FROM information_schema.tables ORDER BY ALL",
-                   limited ? "_arc rejected_writes BASE TABLE|_arc stock SYSTEM VIEW|default cpu BASE "
-                             "TABLE|shared mem BASE TABLE"
-                           : "_arc rejected_writes BASE TABLE|_arc stock SYSTEM VIEW|default cpu BASE "
-                             "TABLE|default ledger BASE TABLE|shared mem BASE TABLE|vault disk BASE "
-                             "TABLE|vault ledger BASE TABLE");
-        check_rows("SELECT DISTINCT table_name, column_name FROM \"Information_Schema\" . "
-                   "\"columns\" WHERE table_schema <> '_arc' ORDER BY ALL",
-                   limited ? "cpu host|cpu time|cpu v|mem time|mem v"
-                           : "cpu host|cpu time|cpu v|disk canary|disk salary|disk time|ledger canary|ledger "
-                             "salary|ledger time|mem time|mem v");
+        check_rows("SELECT table_schema, table_name, table_type FROM information_schema.tables "
+                   "ORDER BY ALL",
+                   limited
+                       ? "_arc rejected_writes BASE TABLE|_arc stock SYSTEM VIEW|default cpu BASE "
+                         "TABLE|shared mem BASE TABLE"
+                       : "_arc rejected_writes BASE TABLE|_arc stock SYSTEM VIEW|default cpu BASE "
+                         "TABLE|default ledger BASE TABLE|shared mem BASE TABLE|vault disk BASE "
+                         "TABLE|vault ledger BASE TABLE");
+        check_rows(
+            "SELECT DISTINCT table_name, column_name FROM \"Information_Schema\" . "
+            "\"columns\" WHERE table_schema <> '_arc' ORDER BY ALL",
+            limited
+                ? "cpu host|cpu time|cpu v|mem time|mem v"
+                : "cpu host|cpu time|cpu v|disk canary|disk salary|disk time|ledger canary|ledger "
+                  "salary|ledger time|mem time|mem v");
         check_rows("SELECT schema_name FROM information_schema.schemata ORDER BY 1",
                    limited ? "_arc|default|shared" : "_arc|default|shared|vault");
-        check_rows("SELECT table_catalog = current_database() FROM information_schema.tables LIMIT 1",
-                   "t");
-        check_rows("SELECT DISTINCT information_schema.tables.table_name FROM information_schema.tables, "
-                   "information_schema.columns WHERE tables.table_name = columns.table_name AND "
-                   "column_name = 'host'",
-                   "cpu");
+        check_rows(
+            "SELECT table_catalog = current_database() FROM information_schema.tables LIMIT 1",
+            "t");
+        check_rows(
+            "SELECT DISTINCT information_schema.tables.table_name FROM information_schema.tables, "
+            "information_schema.columns WHERE tables.table_name = columns.table_name AND "
+            "column_name = 'host'",
+            "cpu");
     }
     visible = LIMITED;
     check_rows("SELECT ordinal_position, column_name, data_type, is_nullable, numeric_precision, "
@@ -287,23 +298,28 @@ TEST(rows_about_hidden_tables_are_not_there_for_anything)
         visible = LIMITED;
         check_rows("SELECT place FROM _arc.rejected_writes ORDER BY 1", "1|4");
         check_rows("SELECT count(*) FROM _arc.rejected_writes", "2");
-        check_rows("SELECT max(place), min(time) FROM _arc.rejected_writes", "4 1970-01-01T00:00:00.000001Z");
+        check_rows("SELECT max(place), min(time) FROM _arc.rejected_writes",
+                   "4 1970-01-01T00:00:00.000001Z");
         check_rows("SELECT reason, sample FROM _ARC.Rejected_Writes ORDER BY time DESC LIMIT 2",
                    "seen two|seen one");
         /* conditions that would fail on a hidden row, wherever DuckDB moves them */
         check_rows("SELECT place FROM _arc.rejected_writes WHERE CASE WHEN reason = 'MAGIC' THEN "
                    "error(sample) ELSE true END ORDER BY 1",
                    "1|4");
-        check_rows("SELECT count(*) FROM (SELECT CASE WHEN sample = 'MAGIC' THEN error('seen it') END "
-                   "FROM _arc.rejected_writes)",
-                   "2");
-        check_rows("SELECT count(*) FROM _arc.rejected_writes WHERE 1 // (place - 2) >= -1 AND 10 // "
-                   "(place - 3) > -100 AND 1 // (place - 5) > -100 AND 1 // (place - 6) > -100",
-                   "2");
-        check_rows("SELECT r.place FROM _arc.rejected_writes r JOIN cpu ON r.place = v * v ORDER BY "
-                   "1",
-                   "1|4");
-        check_rows("SELECT DISTINCT database FROM _arc.rejected_writes ORDER BY 1", "default|shared");
+        check_rows(
+            "SELECT count(*) FROM (SELECT CASE WHEN sample = 'MAGIC' THEN error('seen it') END "
+            "FROM _arc.rejected_writes)",
+            "2");
+        check_rows(
+            "SELECT count(*) FROM _arc.rejected_writes WHERE 1 // (place - 2) >= -1 AND 10 // "
+            "(place - 3) > -100 AND 1 // (place - 5) > -100 AND 1 // (place - 6) > -100",
+            "2");
+        check_rows(
+            "SELECT r.place FROM _arc.rejected_writes r JOIN cpu ON r.place = v * v ORDER BY "
+            "1",
+            "1|4");
+        check_rows("SELECT DISTINCT database FROM _arc.rejected_writes ORDER BY 1",
+                   "default|shared");
         check_rows("SELECT count(*) FROM _arc.rejected_writes WHERE reason LIKE 'MAG%' OR database "
                    "IS NULL",
                    "0");
@@ -337,7 +353,8 @@ TEST(a_kept_plan_shows_each_query_its_own)
         check_rows("SELECT count(*) FROM information_schema.tables WHERE table_schema <> '_arc'",
                    i % 2 ? "1" : "2");
         if (i % 2)
-            check_fails("SELECT v FROM vault.ledger", ARKA_NOTFOUND, "unknown table: vault.ledger\n");
+            check_fails("SELECT v FROM vault.ledger", ARKA_NOTFOUND,
+                        "unknown table: vault.ledger\n");
         else
             check_rows("SELECT v FROM vault.ledger", "98");
     }
@@ -351,9 +368,10 @@ TEST(system_tables_are_made_when_asked_for)
     open_shop("system");
     visible = (arka_visibility){0};
     n_made = 0;
-    check_rows("SELECT * FROM _arc.stock ORDER BY n",
-               "default 7 0.5 t 1970-01-01T00:00:00Z|vault 8 - f 1970-01-01T00:00:01Z|shared 9 0.5 f "
-               "1970-01-01T00:00:02Z");
+    check_rows(
+        "SELECT * FROM _arc.stock ORDER BY n",
+        "default 7 0.5 t 1970-01-01T00:00:00Z|vault 8 - f 1970-01-01T00:00:01Z|shared 9 0.5 f "
+        "1970-01-01T00:00:02Z");
     assert_int_equal(n_made, 1);
     check_rows("SELECT done, n FROM _ARC.STOCK WHERE n > 7 ORDER BY n DESC", "f 9|f 8");
     check_rows("SELECT count(*) FROM _arc.stock", "3");
@@ -386,6 +404,7 @@ TEST(names_of_information_schema_are_ours_alone)
                 "information_schema.tables WHERE nope = 1\n"
                 "                                                           ^");
     check_rows("WITH tables AS (SELECT 5 AS x) SELECT x FROM tables", "5");
-    check_rows("SELECT 'information_schema.tables' /* information_schema.tables */", "information_schema.tables");
+    check_rows("SELECT 'information_schema.tables' /* information_schema.tables */",
+               "information_schema.tables");
     close_shop();
 }

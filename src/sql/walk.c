@@ -256,7 +256,7 @@ static arka_status check_window(walk *w, const arka_tree *t)
  */
 static arka_status check_named_function(walk *w, const arka_tree *t)
 {
-    static const char *const CALLERS[] = {"aggregate",      "array_aggr", "array_aggregate",
+    static const char *const CALLERS[] = {"aggregate", "array_aggr",     "array_aggregate",
                                           "list_aggr", "list_aggregate", NULL};
     if (!named(arka_tree_text(t, "function_name"), CALLERS))
         return ARKA_OK;
