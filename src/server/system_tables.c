@@ -117,9 +117,9 @@ static const arka_system_column FILES[] = {
 /* Below the data directory: where that lies is not for those who ask. */
 static const char *logical_path(const arka_server *server, const char *path)
 {
-    size_t n = strlen(server->settings->base_path);
-    return strncmp(path, server->settings->base_path, n) == 0 && path[n] == '/' ? path + n + 1
-                                                                                : path;
+    const char *base = arka_server_settings(server)->base_path;
+    size_t n = strlen(base);
+    return strncmp(path, base, n) == 0 && path[n] == '/' ? path + n + 1 : path;
 }
 
 static arka_status put_file(const listing *l, const arka_table_info *info, const arka_data_file *f,
@@ -261,9 +261,9 @@ static arka_status put_setting(const arka_settings *s, arka_setting which, arka_
 static arka_status put_settings(void *context, const arka_visibility *visibility,
                                 arka_system_rows *rows, arka_error *err)
 {
-    const arka_server *server = context;
+    const arka_settings *settings = arka_server_settings(context);
     for (int i = 0; !visibility->no_admin && i < ARKA_N_SETTINGS; i++)
-        ARKA_TRY(put_setting(server->settings, (arka_setting)i, rows, err));
+        ARKA_TRY(put_setting(settings, (arka_setting)i, rows, err));
     return ARKA_OK;
 }
 
