@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+import tokens_kit
+
 SOAK_S = float(os.environ.get("ARC_QUERY_SOAK_S", "20"))  # 180 for a full run
 T = 1767607200_000_000_000
 RUNAWAY = "SELECT count(*) FROM range(1000000000000) a, range(1000000) b WHERE (a.range + b.range) % 7 = 3"
@@ -137,6 +139,47 @@ def test_long_texts_are_cut_at_a_character(arc):
     q = arc.get(f"/api/v1/queries/{a.headers['X-Arc-Query-ID']}").json()["query"]
     assert q["sql_cut"] is True
     assert q["sql"] == "SELECT '" + "ä" * 996
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    g = tokens_kit.start(tmp_path / "guarded")
+    yield g
+    g.arc.stop()
+
+
+def test_a_token_sees_and_stops_only_its_own_queries(guarded):
+    mine, _ = guarded.make("mine", "read")
+    other, other_id = guarded.make("other", "read")
+    guarded.query("SELECT 'of mine'", mine)
+    a = guarded.call("POST", "/api/v1/query", {"sql": "SELECT 'of other'"}, other)
+    id_ = a.headers["X-Arc-Query-ID"]
+    for token, texts in ((mine, ["SELECT 'of mine'"]), (other, ["SELECT 'of other'"]),
+                         (tokens_kit.ADMIN, ["SELECT 'of other'", "SELECT 'of mine'"])):
+        history = guarded.call("GET", "/api/v1/queries/history", token=token)
+        assert [q["sql"] for q in history.json()["queries"]] == texts
+    assert guarded.call("GET", f"/api/v1/queries/{id_}", token=mine).status == 404
+    q = guarded.call("GET", f"/api/v1/queries/{id_}", token=other).json()["query"]
+    assert q["token"] == {"id": other_id, "name": "other"}
+    s = send(guarded.arc, RUNAWAY, f"Authorization: Bearer {other}\r\n")
+    while not (found := guarded.call("GET", "/api/v1/queries/active", token=other).json()["queries"]):
+        pass
+    id_ = found[0]["id"]
+    assert guarded.call("GET", "/api/v1/queries/active", token=mine).json()["queries"] == []
+    assert guarded.call("DELETE", f"/api/v1/queries/{id_}", token=mine).status == 404
+    pool_ = guarded.call("GET", "/api/v1/metrics/query-pool", token=mine)
+    assert pool_.status == 200 and RUNAWAY.encode() not in pool_.body
+    assert guarded.call("DELETE", f"/api/v1/queries/{id_}", token=other).status == 200
+    assert answer(s)[0] == 499
+
+
+def test_what_a_token_may_not_see_does_not_come_from_the_cache(guarded):
+    assert guarded.write("shop", f"till v=1 {T}").status == 204
+    scoped, _ = guarded.make("scoped", "read", scope="elsewhere")
+    sql = "SELECT v FROM shop.till"
+    for _ in range(2):
+        assert guarded.query(sql)["data"] == [[1]]
+    guarded.query(sql, scoped, status=404)
 
 
 # ---- stopping ----
