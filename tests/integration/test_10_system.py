@@ -219,17 +219,17 @@ def test_the_port_and_the_data_directory_belong_to_one_server(arc_start, arc_run
 
 
 @pytest.mark.parametrize("text,says", [
-    ("[server]\nprot = 1\n", "line 2: there is no setting 'server.prot'"),
-    ("[server]\nport = 'x'\n", "line 2: server.port must be an integer, found a string"),
-    ("[server]\n\nport = 70000\n", "line 3: server.port = 70000 is out of range"),
-    ("port =\n", "line 1: a value is missing"),
+    ("[server]\nprot = 1\n", "2:1: there is no setting 'server.prot', did you mean server.port?"),
+    ("[server]\nport = 'x'\n", "2:1: server.port must be an integer, found a string"),
+    ("[server]\n\nport = 70000\n", "3:1: server.port = 70000 is out of range"),
+    ("port =\n", "1:7: found the end of the line, expected a value"),
 ])
 def test_a_bad_configuration_is_78(arc_run, tmp_path, text, says):
     path = tmp_path / "arc.toml"
     path.write_text(text)
     r = arc_run("serve", "--config", str(path))
     assert r.returncode == 78
-    assert f"{path} {says}" in r.stderr
+    assert f"{path}:{says}" in r.stderr
 
 
 def test_a_bad_environment_is_78_and_a_missing_file_too(arc_run, tmp_path):

@@ -205,9 +205,9 @@ def test_an_unknown_sync_mode_is_refused(arc_run, tmp_path):
 @pytest.mark.parametrize("text,says", [
     ("compression = 'gzip'", "wal.compression = 'gzip' is not none, lz4 or zstd"),
     ("on_corruption = 'ignore'", "wal.on_corruption = 'ignore' is not refuse or quarantine"),
-    ("max_size_mb = 0", "line 2: wal.max_size_mb = 0 is out of range"),
+    ("max_size_mb = 0", "2:1: wal.max_size_mb = 0 is out of range"),
     ("max_total_mb = 100", "wal.max_total_mb = 100 has no room for two segments of wal.max_size_mb = 128"),
-    ("max_bytes = 100", "line 2: there is no setting 'wal.max_bytes'"),
+    ("max_bytes = 100", "2:1: there is no setting 'wal.max_bytes'"),
 ])
 def test_other_settings_of_the_log_are_refused(arc_run, tmp_path, text, says):
     path = tmp_path / "arc.toml"
