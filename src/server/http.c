@@ -496,6 +496,9 @@ static void run_here(connection *c)
     arka_handled how = c->request.route->handle(&c->request);
     ARKA_CHECK(how == ARKA_ANSWERED || c->phase == WITH_WORKER,
                "%s detached without being suspended", c->request.route->path);
+    /* an answer that was remembered; a long one would hold up the thread's other connections */
+    if (how == ARKA_ANSWERED && c->request.answer.body.len <= INLINE_BODY)
+        arka_compress_answer(&c->request);
 }
 
 static enum MHD_Result take_body(connection *c, const char *bytes, size_t *n)

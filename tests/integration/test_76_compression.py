@@ -151,3 +151,12 @@ def test_the_first_rows_come_before_the_last_are_made(everything):
     last = inflate.flush() or last
     assert inflate.eof and last.rstrip().endswith(b"2999999")
     c.close()
+
+
+def test_an_answer_that_was_remembered_is_compressed_too(everything):
+    everything.post("/write?db=default", "\n".join(f"again,host=h{i} v={i}" for i in range(1000)))
+    sql = "SELECT host, v FROM again ORDER BY v"
+    answers = [ask(everything, "/api/v1/query", sql, coding) for coding in ("gzip", "gzip", "zstd", None)]
+    assert [a.headers.get("Content-Encoding") for a in answers] == ["gzip", "gzip", "zstd", None]
+    assert all(is_compressible(a) for a in answers)
+    assert len({json.dumps(json.loads(unpack(a))["data"]) for a in answers}) == 1
