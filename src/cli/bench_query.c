@@ -20,8 +20,7 @@ typedef struct query {
     int n_connections; /* 0: as the options say */
 } query;
 
-#define HOSTS                                                                                      \
-    "SELECT host, count(*) AS n, avg(value) AS mean FROM $t GROUP BY host ORDER BY host"
+#define HOSTS "SELECT host, count(*) AS n, avg(value) AS mean FROM $t GROUP BY host ORDER BY host"
 
 static const query QUERIES[] = {
     {.name = "trivial", .formats = JSON, .n_rows = 1, .sql = "SELECT 1 AS one"},

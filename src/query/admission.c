@@ -7,10 +7,10 @@
 #include "os/thread.h"
 
 enum {
-    STRIDE = 8,          /* divided by a class's weight: how far one turn moves it */
-    FULL_PERCENT = 80,   /* of DuckDB's memory: from here on only ALWAYS run at once */
-    ALWAYS = 2,          /* a short query shall not wait for a long one to end */
-    LOOK_EVERY_MS = 50,  /* at memory, while jobs run that have run so long already */
+    STRIDE = 8,         /* divided by a class's weight: how far one turn moves it */
+    FULL_PERCENT = 80,  /* of DuckDB's memory: from here on only ALWAYS run at once */
+    ALWAYS = 2,         /* a short query shall not wait for a long one to end */
+    LOOK_EVERY_MS = 50, /* at memory, while jobs run that have run so long already */
     IDLE_MS = 60000,
 };
 /* critical, high, normal, low */

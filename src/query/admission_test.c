@@ -85,8 +85,13 @@ static void open_pool(int n_threads, int max_waiting, int64_t limit, int64_t one
 
 static arka_status submit(act *a, arka_priority priority)
 {
-    a->job = (arka_job){.run = run, .drop = drop, .free = forget, .over = over,
-                        .priority = priority, .deadline = a->job.deadline, .label = "it"};
+    a->job = (arka_job){.run = run,
+                        .drop = drop,
+                        .free = forget,
+                        .over = over,
+                        .priority = priority,
+                        .deadline = a->job.deadline,
+                        .label = "it"};
     return arka_admission_submit(pool, &a->job, NULL);
 }
 

@@ -212,8 +212,7 @@ void arka_query_entry_note_memory(arka_query_registry *r, arka_query_entry *e, i
     arka_mutex_unlock(&r->lock);
 }
 
-static void add_up_locked(arka_query_registry *r, const arka_query_entry *e)
-    ARKA_REQUIRES(r->lock);
+static void add_up_locked(arka_query_registry *r, const arka_query_entry *e) ARKA_REQUIRES(r->lock);
 static void add_up_locked(arka_query_registry *r, const arka_query_entry *e)
 {
     arka_query_totals *t = &r->totals;
@@ -341,9 +340,8 @@ static bool list_locked(arka_query_registry *r, arka_query_which which,
 }
 
 arka_status arka_query_registry_list(arka_query_registry *r, arka_query_which which,
-                                     const arka_query_reader *reader, size_t max,
-                                     arka_arena *arena, arka_query_info **out, size_t *out_n,
-                                     arka_error *err)
+                                     const arka_query_reader *reader, size_t max, arka_arena *arena,
+                                     arka_query_info **out, size_t *out_n, arka_error *err)
 {
     bool ok = true;
     *out_n = 0;
@@ -373,8 +371,8 @@ static arka_query_entry *find_locked(arka_query_registry *r, arka_slice id,
 
 static arka_status not_found(arka_slice id, arka_error *err)
 {
-    return arka_fail(err, ARKA_NOTFOUND, "unknown query: %.*s",
-                     id.len > 100 ? 100 : (int)id.len, id.data);
+    return arka_fail(err, ARKA_NOTFOUND, "unknown query: %.*s", id.len > 100 ? 100 : (int)id.len,
+                     id.data);
 }
 
 arka_status arka_query_registry_get(arka_query_registry *r, arka_slice id,
@@ -404,8 +402,7 @@ arka_status arka_query_registry_cancel(arka_query_registry *r, arka_slice id,
     arka_mutex_unlock(&r->lock);
     if (!there)
         return not_found(id, err);
-    return asked ? ARKA_OK
-                 : arka_fail(err, ARKA_CONFLICT, "query %.*s has ended", ARKA_FMT(id));
+    return asked ? ARKA_OK : arka_fail(err, ARKA_CONFLICT, "query %.*s has ended", ARKA_FMT(id));
 }
 
 void arka_query_registry_get_totals(arka_query_registry *r, arka_query_totals *out)

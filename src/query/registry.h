@@ -17,10 +17,11 @@ typedef struct arka_query_registry arka_query_registry;
 typedef struct arka_query_entry arka_query_entry;
 
 enum {
-    ARKA_QUERY_ID = 37,             /* a UUID and its NUL */
-    ARKA_QUERY_TEXT = 2000,         /* bytes of a statement that are kept */
-    ARKA_QUERY_ERROR = 500,         /* … of a failure's sentence */
-    ARKA_QUERY_DATABASE = 72, ARKA_QUERY_TOKEN = 104, /* … of these names */
+    ARKA_QUERY_ID = 37,     /* a UUID and its NUL */
+    ARKA_QUERY_TEXT = 2000, /* bytes of a statement that are kept */
+    ARKA_QUERY_ERROR = 500, /* … of a failure's sentence */
+    ARKA_QUERY_DATABASE = 72,
+    ARKA_QUERY_TOKEN = 104, /* … of these names */
 };
 
 typedef enum arka_query_state {
@@ -79,8 +80,8 @@ typedef struct arka_query_begin {
     int64_t token_id;
     arka_priority priority;
     /**
-     * Makes it stop: called while it has not ended, with a lock of rank QUERIES held; twice is fine.
-     * NULL: it cannot be cancelled.
+     * Makes it stop: called while it has not ended, with a lock of rank QUERIES held; twice is
+     * fine. NULL: it cannot be cancelled.
      */
     void (*cancel)(void *context);
     void *cancel_context;
@@ -95,13 +96,15 @@ const char *arka_query_entry_id(const arka_query_entry *entry);
 /** The statement, where it was not known when it came. */
 void arka_query_entry_set_text(arka_query_registry *registry, arka_query_entry *entry,
                                arka_slice text);
-/** It waited until now and runs; a second call, for one that runs again, leaves the first's times. */
+/** It waited until now and runs; a second call, for one that runs again, leaves the first's times.
+ */
 void arka_query_entry_start(arka_query_registry *registry, arka_query_entry *entry);
 void arka_query_entry_stream(arka_query_registry *registry, arka_query_entry *entry);
 /** How far it is. */
 void arka_query_entry_progress(arka_query_registry *registry, arka_query_entry *entry,
                                int64_t n_rows, int64_t n_bytes, uint64_t snapshot_lsn);
-/** The most memory that DuckDB had while nothing else ran; what is less than before is nothing new. */
+/** The most memory that DuckDB had while nothing else ran; what is less than before is nothing new.
+ */
 void arka_query_entry_note_memory(arka_query_registry *registry, arka_query_entry *entry,
                                   int64_t n_bytes);
 

@@ -32,17 +32,17 @@ static arka_query_entry *begin_as(const char *text, int64_t token_id)
 
 static void end_as(arka_query_entry *e, arka_query_outcome outcome, const char *error)
 {
-    arka_query_end end = {.outcome = outcome, .n_rows = 3, .n_bytes = 40, .snapshot_lsn = 7,
-                          .error = error};
+    arka_query_end end = {
+        .outcome = outcome, .n_rows = 3, .n_bytes = 40, .snapshot_lsn = 7, .error = error};
     arka_query_registry_end(registry, e, &end);
 }
 
 static arka_query_info get(const char *id)
 {
     arka_query_info info;
-    assert_int_equal(arka_query_registry_get(registry, arka_slice_of(id), &EVERYBODY, &arena, &info,
-                                             NULL),
-                     ARKA_OK);
+    assert_int_equal(
+        arka_query_registry_get(registry, arka_slice_of(id), &EVERYBODY, &arena, &info, NULL),
+        ARKA_OK);
     return info;
 }
 
@@ -156,8 +156,8 @@ TEST(cancel_reaches_what_has_not_ended)
     open_registry(4);
     int calls = 0;
     arka_query_entry *e;
-    arka_query_begin begin = {.text = ARKA_SLICE("x"), .cancel = count_call,
-                              .cancel_context = &calls};
+    arka_query_begin begin = {
+        .text = ARKA_SLICE("x"), .cancel = count_call, .cancel_context = &calls};
     assert_int_equal(arka_query_registry_begin(registry, &begin, &e, NULL), ARKA_OK);
     char id[ARKA_QUERY_ID];
     snprintf(id, sizeof id, "%s", arka_query_entry_id(e));

@@ -207,9 +207,9 @@ static entry *make_entry(const arka_result_key *key, const uint64_t digest[2], a
 /* Drop the oldest until the rest is within the limits, but for `spared` (NULL: none). */
 static void shrink_locked(arka_result_cache *c, const entry *spared) ARKA_REQUIRES(c->lock)
 {
-    while (c->oldest != NULL && c->oldest != spared &&
-           (c->stats.n_entries > c->options.max_entries ||
-            c->stats.n_bytes > c->options.max_bytes)) {
+    while (
+        c->oldest != NULL && c->oldest != spared &&
+        (c->stats.n_entries > c->options.max_entries || c->stats.n_bytes > c->options.max_bytes)) {
         drop_locked(c, c->oldest);
         c->stats.evictions++;
     }

@@ -1,7 +1,7 @@
 /**
- * Whole answers by what was asked and what they were made from. An answer is never stale: its digest
- * (arka_query_digest) is another one as soon as a table it was made from has changed. The least
- * recently used goes first; none is older than it may be. All functions: any thread.
+ * Whole answers by what was asked and what they were made from. An answer is never stale: its
+ * digest (arka_query_digest) is another one as soon as a table it was made from has changed. The
+ * least recently used goes first; none is older than it may be. All functions: any thread.
  */
 #ifndef ARKA_QUERY_RESULT_CACHE_H
 #define ARKA_QUERY_RESULT_CACHE_H

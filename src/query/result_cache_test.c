@@ -18,7 +18,8 @@ static arka_result_key key_of(const char *text)
 static const uint64_t ONE[2] = {1, 1}, TWO[2] = {1, 2};
 enum { LONG = 1000000 };
 
-static void put(arka_result_cache *c, arka_result_key key, const uint64_t digest[2], const char *text)
+static void put(arka_result_cache *c, arka_result_key key, const uint64_t digest[2],
+                const char *text)
 {
     arka_result_cache_put(c, &key, digest, arka_slice_of(text),
                           &(arka_cached_result){.n_rows = 4, .n_columns = 2, .end_at = 1});

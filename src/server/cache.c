@@ -33,9 +33,8 @@ static void put_entries(arka_server *server, arka_buf *b)
         arka_buf_printf(b,
                         "%s{\"key_hash\":\"%016llx\",\"age_seconds\":%.1f,\"row_count\":%lld,"
                         "\"columns\":%d,\"bytes\":%lld,\"cached_at\":",
-                        i > 0 ? "," : "", (unsigned long long)e->key_hash,
-                        (double)e->age_ms / 1000, (long long)e->n_rows, e->n_columns,
-                        (long long)e->n_bytes);
+                        i > 0 ? "," : "", (unsigned long long)e->key_hash, (double)e->age_ms / 1000,
+                        (long long)e->n_rows, e->n_columns, (long long)e->n_bytes);
         arka_text_json_time(b, e->made_us);
         arka_buf_byte(b, '}');
     }
@@ -82,8 +81,9 @@ static void put_warnings(arka_buf *b, const arka_result_cache_stats *s, bool *he
         comma = ",";
     }
     if (crowded) {
-        arka_buf_printf(b, "%s\"%lld answers had to make room for others: more than half of the "
-                           "hits\"",
+        arka_buf_printf(b,
+                        "%s\"%lld answers had to make room for others: more than half of the "
+                        "hits\"",
                         comma, (long long)s->evictions);
         comma = ",";
     }
@@ -106,8 +106,8 @@ arka_handled arka_handle_cache_health(arka_request *r)
     arka_buf_printf(b,
                     "{\"enabled\":true,\"healthy\":%s,\"hit_rate_percent\":%.1f,"
                     "\"current_size\":%lld,\"total_requests\":%lld,\"warnings\":[",
-                    healthy ? "true" : "false", percent(s.hits, s.requests),
-                    (long long)s.n_entries, (long long)s.requests);
+                    healthy ? "true" : "false", percent(s.hits, s.requests), (long long)s.n_entries,
+                    (long long)s.requests);
     arka_buf_append(b, warnings.data, warnings.len);
     arka_buf_literal(b, "]}");
     arka_buf_fini(&warnings);

@@ -130,8 +130,9 @@ arka_handled arka_handle_queries_cancel(arka_request *r)
     if (arka_query_registry_cancel(r->server->query_registry, r->args[0], &reader, &err) != ARKA_OK)
         return arka_answer_fail(r, &err);
     arka_buf *b = arka_answer_json(r, 200);
-    arka_buf_printf(b, "{\"success\":true,\"id\":\"%.*s\",\"message\":\"the query is being "
-                       "cancelled\"}",
+    arka_buf_printf(b,
+                    "{\"success\":true,\"id\":\"%.*s\",\"message\":\"the query is being "
+                    "cancelled\"}",
                     ARKA_FMT(r->args[0]));
     return ARKA_ANSWERED;
 }
@@ -167,8 +168,8 @@ static void put_pool(arka_buf *b, const arka_admission_stats *a, const arka_quer
     arka_buf_printf(b,
                     ",\"memory\":{\"used_bytes\":%lld,\"limit_bytes\":%lld,"
                     "\"query_limit_bytes\":%lld,\"held_back\":%s},\"timestamp\":",
-                    (long long)a->memory_used, (long long)a->memory_limit,
-                    (long long)a->one_memory, a->held_back ? "true" : "false");
+                    (long long)a->memory_used, (long long)a->memory_limit, (long long)a->one_memory,
+                    a->held_back ? "true" : "false");
     arka_text_json_time(b, arka_wall_us());
     arka_buf_byte(b, '}');
 }
@@ -178,9 +179,8 @@ static void put_current(arka_request *r, arka_buf *b, const char *id)
 {
     arka_query_reader reader = arka_query_reader_of(r);
     arka_query_info info;
-    bool known = id[0] != 0 &&
-                 arka_query_registry_get(r->server->query_registry, arka_slice_of(id), &reader,
-                                         &r->arena, &info, NULL) == ARKA_OK;
+    bool known = id[0] != 0 && arka_query_registry_get(r->server->query_registry, arka_slice_of(id),
+                                                       &reader, &r->arena, &info, NULL) == ARKA_OK;
     arka_buf_literal(b, ",\"current_query\":");
     if (known)
         arka_json_string_repaired(b, arka_slice_of(info.text));

@@ -247,8 +247,8 @@ arka_handled arka_handle_query_msgpack(arka_request *r)
 
 arka_handled arka_handle_query_csv(arka_request *r)
 {
-    return answer_sql(r, &(arka_query_ask){.options.format = ARKA_FORMAT_CSV,
-                                           .file_name = "query_result.csv"});
+    return answer_sql(
+        r, &(arka_query_ask){.options.format = ARKA_FORMAT_CSV, .file_name = "query_result.csv"});
 }
 
 arka_handled arka_handle_query_estimate(arka_request *r)

@@ -1,6 +1,6 @@
 /**
- * Queries of requests: prepared on the HTTP thread, run by the pool, sent whole when they are small,
- * else as a stream. Private to server/.
+ * Queries of requests: prepared on the HTTP thread, run by the pool, sent whole when they are
+ * small, else as a stream. Private to server/.
  *
  *     HTTP thread     arka_query_submit: an answer from the cache, or a job for the pool
  *     pool            runs it; the request is given back with its answer, or with a stream
@@ -34,9 +34,9 @@ void arka_query_put_id(arka_request *r, const char *id);
 
 /**
  * Wait until the rows are visible that the header x-arc-min-lsn names, if there is one: until
- * `deadline` or for query.min_lsn_timeout. At most half of the pool's threads wait at once. `ticket`
- * is among the running queries. ARKA_INPUT: no number; ARKA_BUSY: not in time, or too many wait;
- * ARKA_CANCELLED: the client left.
+ * `deadline` or for query.min_lsn_timeout. At most half of the pool's threads wait at once.
+ * `ticket` is among the running queries. ARKA_INPUT: no number; ARKA_BUSY: not in time, or too many
+ * wait; ARKA_CANCELLED: the client left.
  */
 ARKA_MUST_USE arka_status arka_query_await_rows(const arka_request *r, const arka_ticket *ticket,
                                                 arka_mono deadline, arka_error *err);

@@ -1,4 +1,5 @@
-/* One query on a thread of the pool: run, sent whole or as a stream, and what is told of it after. */
+/* One query on a thread of the pool: run, sent whole or as a stream, and what is told of it after.
+ */
 #include <errno.h>
 
 #include "base/json.h"
@@ -55,9 +56,8 @@ static void tell_slow(const arka_query_job *q, const char *what)
     arka_log_write_about(q->server->log, ARKA_WARN, "slow_query",
                          (arka_log_about){.query_id = q->id},
                          "%.1f ms (%.1f of them waiting), %lld rows, %lld bytes, %s: %.*s%s", ms,
-                         (double)q->job.wait_ns / 1e6, (long long)q->n_rows,
-                         (long long)q->n_bytes, what,
-                         text.len > LOGGED_TEXT ? LOGGED_TEXT : (int)text.len, text.data,
+                         (double)q->job.wait_ns / 1e6, (long long)q->n_rows, (long long)q->n_bytes,
+                         what, text.len > LOGGED_TEXT ? LOGGED_TEXT : (int)text.len, text.data,
                          text.len > LOGGED_TEXT ? "…" : "");
 }
 
@@ -174,8 +174,7 @@ static void put_type(arka_query_job *q)
     r->answer.status = 200;
     r->answer.content_type = arka_format_content_type(q->ask.options.format);
     arka_query_put_id(r, q->id);
-    arka_answer_header(r, "X-Wait-Time-Ms", "%.3f",
-                       ms_since_arrival(q) - arka_query_ms(q->query));
+    arka_answer_header(r, "X-Wait-Time-Ms", "%.3f", ms_since_arrival(q) - arka_query_ms(q->query));
     arka_answer_header(r, "X-Arc-Snapshot-LSN", "%llu", (unsigned long long)q->lsn);
     if (q->ask.file_name != NULL)
         arka_answer_header(r, "Content-Disposition", "attachment; filename=%s", q->ask.file_name);

@@ -1,4 +1,5 @@
-/** What queries need beside SQL: the pool, the account, the remembered answers. Private to server/. */
+/** What queries need beside SQL: the pool, the account, the remembered answers. Private to server/.
+ */
 #ifndef ARKA_SERVER_QUERY_SERVICE_H
 #define ARKA_SERVER_QUERY_SERVICE_H
 

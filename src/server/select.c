@@ -51,8 +51,8 @@ static arka_handled answer_select(arka_request *r, arka_format format, const cha
         .select = select,
         .file_name = file_name,
     };
-    arka_status status = select ? read_ask(r, &ask, select, &err)
-                                : arka_fail_nomem(&err, "a query", sizeof *select);
+    arka_status status =
+        select ? read_ask(r, &ask, select, &err) : arka_fail_nomem(&err, "a query", sizeof *select);
     return status == ARKA_OK ? arka_query_submit(r, &ask) : arka_answer_fail(r, &err);
 }
 

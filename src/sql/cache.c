@@ -108,8 +108,8 @@ static void keep(arka_inspections *c, arka_inspection *i)
     }
 }
 
-arka_status arka_inspections_inspect(arka_inspections *c, const arka_parser *parser, arka_slice text,
-                               arka_inspection **out, arka_error *err)
+arka_status arka_inspections_inspect(arka_inspections *c, const arka_parser *parser,
+                                     arka_slice text, arka_inspection **out, arka_error *err)
 {
     arka_inspection *i = arka_inspections_find(c, text);
     if (i == NULL) {

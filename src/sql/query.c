@@ -148,8 +148,7 @@ bool arka_sql_answer_digest(arka_sql *sql, const arka_query_options *options, ui
     arka_inspection *i = arka_inspections_find(sql->cache, options->text);
     if (i == NULL)
         i = arka_inspections_find(sql->cache, arka_slice_trim(options->text));
-    bool has = i != NULL &&
-               digest_of(sql->engine, i, database_or_default(options->database), out);
+    bool has = i != NULL && digest_of(sql->engine, i, database_or_default(options->database), out);
     arka_inspection_unref(i);
     return has;
 }
@@ -173,7 +172,8 @@ static arka_status run_text(arka_query *q, const arka_query_options *options, bo
     arka_slice database = database_or_default(options->database);
     s->visibility = options->visibility;
     ARKA_TRY(arka_session_check(s, err));
-    ARKA_TRY(arka_inspections_inspect(s->sql->cache, &s->parser, options->text, &q->inspection, err));
+    ARKA_TRY(
+        arka_inspections_inspect(s->sql->cache, &s->parser, options->text, &q->inspection, err));
     /* before the tables are pinned: it may be older than the answer, never newer */
     q->has_digest = digest_of(s->sql->engine, q->inspection, database, q->digest);
     ARKA_TRY(choose_text(q, database, options->scoped, count, err));

@@ -44,12 +44,13 @@ TEST(every_function_that_the_library_calls_unstable_is_listed)
     duckdb_result result;
     int n = 0, missing = 0;
     open_library();
-    assert_int_equal(duckdb_query(connection,
-                                  "SELECT DISTINCT function_name FROM duckdb_functions() WHERE "
-                                  "stability <> 'CONSISTENT' OR macro_definition ILIKE '%current_%' "
-                                  "OR macro_definition ILIKE '%now()%'",
-                                  &result),
-                     DuckDBSuccess);
+    assert_int_equal(
+        duckdb_query(connection,
+                     "SELECT DISTINCT function_name FROM duckdb_functions() WHERE "
+                     "stability <> 'CONSISTENT' OR macro_definition ILIKE '%current_%' "
+                     "OR macro_definition ILIKE '%now()%'",
+                     &result),
+        DuckDBSuccess);
     for (duckdb_data_chunk chunk; (chunk = duckdb_fetch_chunk(result)) != NULL;) {
         duckdb_string_t *names = duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0));
         for (idx_t i = 0; i < duckdb_data_chunk_get_size(chunk); i++, n++) {
@@ -111,4 +112,3 @@ TEST(statements_tell_whether_they_are_stable)
             fail_msg("called stable: %s", UNSTABLE[i]);
     close_library();
 }
-
