@@ -227,3 +227,9 @@ def test_tokens_are_asked_for_while_the_data_is_opened(tmp_path):
     g.arc.wait_ready()
     assert g.query("SELECT count(*) FROM prod.cpu")["data"] == [[40000]]
     g.arc.stop()
+
+
+def test_statements_of_influxql_ask_for_their_own_permission(guarded, tokens):
+    for name, show, create in (("nothing", 403, 403), ("read", 200, 403), ("write", 403, 200), ("admin", 200, 200)):
+        for q, status in (("SHOW+DATABASES", show), ("CREATE+DATABASE+prod", create)):
+            assert guarded.call("POST", f"/query?q={q}", token=tokens[name]).status == status, (name, q)
