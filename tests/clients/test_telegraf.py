@@ -1,11 +1,14 @@
 """Telegraf's three outputs against the binary: one file of metrics in, the same rows in SQL."""
 
+import json
 import os
 import subprocess
 
 import pytest
 
 pytestmark = pytest.mark.slow_install
+
+TOKEN = "a-token-for-telegraf-0123456789-0123456789"
 
 METRICS = "".join(
     f"cpu,host=server{h:02d},region=eu\\ west usage_idle={90 + h}.5,usage_user={h}.25,cores=8i,up=true "
@@ -34,39 +37,50 @@ OUTPUTS = {
   urls = ["{url}"]
   database = "{db}"
   username = ""
-  password = "a-token"
+  password = "{token}"
 """,
     "influxdb_v2": """
 [[outputs.influxdb_v2]]
   urls = ["{url}"]
-  token = "a-token"
+  token = "{token}"
   organization = "-"
   bucket = "{db}"
 """,
     "arc": """
 [[outputs.arc]]
   url = "{url}/api/v1/write/msgpack"
-  api_key = "a-token"
+  api_key = "{token}"
   database = "{db}"
 """,
 }
 
 
+@pytest.fixture(scope="module")
+def server(arc_start_module):
+    return arc_start_module(env={"AUTH_ENABLED": "true", "ARC_AUTH_BOOTSTRAP_TOKEN": TOKEN})
+
+
+def query(arc, sql, database):
+    answer = arc.post("/api/v1/query", json.dumps({"sql": sql}),
+                      {"Authorization": f"Bearer {TOKEN}", "x-arc-database": database})
+    assert answer.status == 200, answer
+    return answer.json()["data"]
+
+
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_telegraf_output(arc_module, tmp_path, output):
-    arc, db = arc_module, f"tg_{output}"
+def test_telegraf_output(server, tmp_path, output):
+    arc, db = server, f"tg_{output}"
     (tmp_path / "metrics.lp").write_text(METRICS)
     config = tmp_path / "telegraf.conf"
     config.write_text(CONFIG.format(file=tmp_path / "metrics.lp",
-                                    output=OUTPUTS[output].format(url=arc.url, db=db)))
+                                    output=OUTPUTS[output].format(url=arc.url, db=db, token=TOKEN)))
     # --once gathers the file, writes every batch, and exits with an error if an output refused one
     run = subprocess.run([os.environ["TELEGRAF"], "--strict-env-handling", "--config", str(config), "--once"],
                          capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
     assert " E! " not in run.stderr and " W! " not in run.stderr, run.stderr
 
-    rows = arc.query("SELECT time, host, region, usage_idle, usage_user, cores, up FROM cpu ORDER BY time, host",
-                     database=db)["data"]
+    rows = query(arc, "SELECT time, host, region, usage_idle, usage_user, cores, up FROM cpu ORDER BY time, host", db)
     assert rows == [[f"2026-01-05T10:00:{i:02d}Z", f"server{h:02d}", "eu west", 90.5 + h, h + 0.25, 8, True]
                     for i in range(50) for h in range(4)]
-    assert arc.query("SELECT message, level FROM log", database=db)["data"] == [['a "quoted" line, with comma', 3]]
+    assert query(arc, "SELECT message, level FROM log", db) == [['a "quoted" line, with comma', 3]]
