@@ -20,6 +20,7 @@ REQUEST_TIMEOUT_S = 60
 
 
 def pytest_configure(config):
+    os.environ["PATH"] += os.pathsep + str(ROOT / ".deps" / "debian" / "usr" / "bin")  # see scripts/deps
     config.addinivalue_line("markers", "slow_install: needs programs that take long to install")
 
 
