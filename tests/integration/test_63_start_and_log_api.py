@@ -69,7 +69,11 @@ def test_it_answers_while_the_data_is_not_open(arc_start, tmp_path):
     body = ready.json()
     assert body.pop("timestamp").endswith("Z")
     assert body == {"status": "not_ready", "message": "opening the data", "progress": 0,
-                    "checks": {"database": False, "api_server": True, "recovery": False, "log": True, "disk": True}}
+                    "checks": {"database": False, "api_server": True, "scheduler": False, "recovery": False, "log": True,
+                               "disk": True},
+                    "details": {"active_storage_connection": False, "query_engine_initialized": False,
+                                "total_storage_connections": 1, "active_influx_connection": False,
+                                "total_influx_connections": 0}}
     assert len(ROUTES) > 50
     for method, path, here, shape in ROUTES:
         a = arc.request(method, path, b"{}" if method == "POST" else None)
@@ -87,7 +91,7 @@ def test_it_answers_while_the_data_is_not_open(arc_start, tmp_path):
     holder.close()
     arc.wait_ready()
     assert arc.get("/ready").json()["checks"] == dict.fromkeys(
-        ("database", "api_server", "recovery", "log", "disk"), True)
+        ("database", "api_server", "scheduler", "recovery", "log", "disk"), True)
     assert "progress" not in arc.get("/ready").json()
     assert arc.rows("SELECT v FROM m") == [[1.0]]
 
@@ -551,7 +555,8 @@ def test_a_log_that_cannot_be_written_is_told_and_heals(arc_start):
     ready = arc.get("/ready")
     assert ready.status == 503 and ready.headers["Retry-After"] == "1"
     body = ready.json()
-    assert body["checks"] == {"database": True, "api_server": True, "recovery": True, "log": False, "disk": True}
+    assert body["checks"] == {"database": True, "api_server": True, "scheduler": True, "recovery": True, "log": False,
+                              "disk": True}
     assert "File too large" in body["message"] and "progress" not in body
     assert arc.rows("SELECT count(*) FROM m") == [[5]]
     health = arc.get("/api/v1/wal/health").json()
