@@ -17,7 +17,8 @@ typedef enum kit_vfs_call { KIT_VFS_WRITE = 1, KIT_VFS_SYNC = 2, KIT_VFS_READ = 
 static atomic_long kit_vfs_left; /* 0: nothing fails */
 static atomic_int kit_vfs_calls;
 static atomic_bool kit_vfs_for_good, kit_vfs_hit;
-static void (*kit_vfs_look)(void);
+typedef void (*kit_vfs_looker)(void);
+static _Atomic(kit_vfs_looker) kit_vfs_look; /* NULL: the call fails instead */
 
 /** The n-th of these calls (kit_vfs_call, added up) from now on fails, and all after it if
  * for_good.
@@ -25,7 +26,7 @@ static void (*kit_vfs_look)(void);
 static inline void kit_vfs_fail(long n, int calls, bool for_good)
 {
     atomic_store(&kit_vfs_left, 0);
-    kit_vfs_look = NULL;
+    atomic_store(&kit_vfs_look, NULL);
     atomic_store(&kit_vfs_calls, calls);
     atomic_store(&kit_vfs_for_good, for_good);
     if (n > 0)
@@ -40,10 +41,10 @@ static inline bool kit_vfs_failed(void)
 }
 
 /** `look` is called before the n-th of these calls, which then goes well. */
-static inline void kit_vfs_look_at(long n, int calls, void (*look)(void))
+static inline void kit_vfs_look_at(long n, int calls, kit_vfs_looker look)
 {
     kit_vfs_fail(0, calls, false);
-    kit_vfs_look = look;
+    atomic_store(&kit_vfs_look, look);
     atomic_store(&kit_vfs_hit, false);
     atomic_store(&kit_vfs_left, n);
 }
@@ -59,8 +60,7 @@ static inline bool kit_vfs_strikes(kit_vfs_call call)
     if (left != 1)
         return false;
     atomic_store(&kit_vfs_hit, true);
-    void (*look)(void) = kit_vfs_look;
-    kit_vfs_look = NULL;
+    kit_vfs_looker look = atomic_exchange(&kit_vfs_look, NULL);
     if (look != NULL)
         look();
     return look == NULL;
