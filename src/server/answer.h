@@ -1,5 +1,5 @@
 /**
- * The answer of one request, built by its handler and sent by http.c. Belongs to the request; one
+ * The answer of one request, built by its handler and sent by reply.c. Belongs to the request; one
  * thread at a time.
  *
  *     return arka_answer_fail(r, &err);                       an error body, status by err.code

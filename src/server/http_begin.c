@@ -1,0 +1,118 @@
+#include "server/http_priv.h"
+
+#include <strings.h>
+
+#include "base/number.h"
+#include "server/server_priv.h"
+#include "server/target.h"
+#include "server/write.h"
+
+/* What Content-Length and Transfer-Encoding say, of which a request may have any number. */
+typedef struct framing {
+    arka_slice length;
+    bool lengths_differ, chunked;
+    int n_codings;
+} framing;
+
+static bool same_word(arka_slice a, const char *word)
+{
+    return a.len == strlen(word) && strncasecmp(a.data, word, a.len) == 0;
+}
+
+static enum MHD_Result read_framing(void *context, enum MHD_ValueKind kind, const char *name,
+                                    size_t name_len, const char *value, size_t value_len)
+{
+    framing *f = context;
+    arka_slice header = {name, name_len}, text = {value, value_len};
+    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
+        text.len--;
+    if (same_word(header, "Content-Length")) {
+        f->lengths_differ |= f->length.len > 0 && !arka_slice_eq(f->length, text);
+        f->length = text;
+    } else if (same_word(header, "Transfer-Encoding")) {
+        f->n_codings++;
+        f->chunked = same_word(text, "chunked");
+    }
+    return MHD_YES;
+}
+
+/*
+ * Where the body ends must be beyond doubt: a proxy in front that took the other header for it
+ * would see another request (RFC 9112, 6.1 and 6.3). What is no number the library has refused.
+ */
+static arka_status declared_length(const arka_request *r, int64_t *out, arka_error *err)
+{
+    framing f = {0};
+    MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, read_framing, &f);
+    *out = f.n_codings > 0 ? -1 : 0;
+    if (f.lengths_differ)
+        return arka_fail(err, ARKA_INPUT, "the request has two different Content-Length headers");
+    if (f.n_codings > 0 && f.length.len > 0)
+        return arka_fail(err, ARKA_INPUT,
+                         "the request has both Content-Length and Transfer-Encoding");
+    if (f.n_codings > 1 || (f.n_codings == 1 && !f.chunked))
+        return arka_fail(err, ARKA_INPUT, "the request's Transfer-Encoding is not just 'chunked'");
+    if (f.length.len > 0 && !arka_parse_i64(f.length.data, f.length.len, out))
+        return arka_fail(err, ARKA_INPUT, "the request's Content-Length is no number of bytes");
+    return ARKA_OK;
+}
+
+/* Who shows a certificate is told once, by name. */
+static void tell_peer(arka_connection *c)
+{
+    const arka_log *log = c->http->server->log;
+    char name[256];
+    if (c->session == NULL || c->slow.served || !arka_log_wants(log, ARKA_DEBUG) ||
+        !arka_tls_peer(c->session, name))
+        return;
+    arka_log_write(log, ARKA_DEBUG, "client_certificate", NULL, "%s", name);
+}
+
+static void start_request(arka_connection *c, struct MHD_Connection *mhd, const char *method)
+{
+    arka_request *r = &c->request;
+    arka_server *server = c->http->server;
+    *r = (arka_request){
+        .server = server,
+        .connection = mhd,
+        .tls = c->session,
+        .fd = c->fd,
+        .arrived = arka_mono_now(),
+        .arrived_us = arka_wall_us(),
+        .method = arka_method_parse(method),
+        .method_name = method,
+        .answer = {.body = ARKA_BUF_INIT},
+        .arena = ARKA_ARENA_INIT,
+    };
+    tell_peer(c);
+    arka_connection_enter(c, ARKA_PHASE_BODY);
+    c->received = 0;
+    c->discard = c->handled = false;
+    c->body_len = 0;
+    atomic_fetch_add_explicit(&c->http->in_flight, 1, memory_order_relaxed);
+    arka_count(&server->counters.requests, 1);
+    arka_request_set_id(r, arka_request_header(r, "X-Request-ID"));
+    if (c->target.failed)
+        arka_answer_error(r, 503, "unavailable", "out of memory for the request");
+    else
+        arka_target_route(r, (arka_slice){c->target.data, c->target.len});
+    c->discard = r->answer.status != 0; /* answered by the target alone */
+}
+
+enum MHD_Result arka_connection_begin(arka_connection *c, struct MHD_Connection *mhd,
+                                      const char *method)
+{
+    arka_error err = {0};
+    start_request(c, mhd, method);
+    arka_status status = declared_length(&c->request, &c->body_len, &err);
+    if (status != ARKA_OK) {
+        arka_answer_fail(&c->request, &err);
+        return arka_connection_refuse(c);
+    }
+    if (c->body_len > c->http->max_body)
+        return arka_connection_refuse_size(c);
+    const arka_route *route = c->request.route;
+    if (!c->discard && c->body_len != 0 && route->run == ARKA_RUN_WRITES)
+        c->discard = arka_write_refused(&c->request);
+    return MHD_YES;
+}
