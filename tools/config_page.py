@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 PAGE = pathlib.Path(__file__).resolve().parents[1] / "docs" / "configuration.md"
-BEGIN = "`arc config reference` and `arc help settings` print these tables; a test compares.\n\n"
+BEGIN = "`arc config reference` prints these tables; a test compares.\n\n"
 
 
 def reference(arc):

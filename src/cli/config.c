@@ -122,12 +122,15 @@ static int check(config_options *o, const char *file)
     if (file != NULL)
         o->settings.texts[0] = file;
     int code = load(o, &s, true);
-    if (code == ARKA_EXIT_OK)
-        printf("%s: a server takes it, with %zu warnings\n", s.file ? s.file : "no file",
-               s.notes.n);
+    const char *name = s.file ? s.file : "no file";
+    size_t n = code == ARKA_EXIT_OK ? s.notes.n : (size_t)count_faults(&s);
+    const char *s_or_not = n == 1 ? "" : "s";
+    if (code != ARKA_EXIT_OK)
+        fprintf(stderr, "%s: %zu fault%s, a server would not start\n", name, n, s_or_not);
+    else if (n > 0)
+        printf("%s: a server takes it, with %zu warning%s\n", name, n, s_or_not);
     else
-        fprintf(stderr, "%s: %d faults, a server would not start\n", s.file ? s.file : "no file",
-                count_faults(&s));
+        printf("%s: a server takes it\n", name);
     arka_settings_fini(&s);
     return code;
 }
@@ -164,8 +167,7 @@ int arka_config_main(int argc, char **argv)
     while (argc > 0 && sub < n_subs && strcmp(SUBVERBS[sub].name, argv[0]) != 0)
         sub++;
     if (argc == 0 || sub == n_subs)
-        return fail(argc == 0 ? "what: show, check or reference?"
-                              : "there are show, check and reference");
+        return fail("expected show, check or reference");
     list_options(&o);
     if (arka_args_parse(o.settings.options, o.settings.n, argc - 1, argv + 1, &file,
                         SUBVERBS[sub].max_arguments, &n, &err) != ARKA_OK)

@@ -102,7 +102,10 @@ static arka_status fail_handshake(const arka_http_link *l, int why, arka_error *
     if (why == GNUTLS_E_FATAL_ALERT_RECEIVED)
         return arka_fail(err, ARKA_IO, "%s ends the TLS handshake: %s", l->target->authority,
                          gnutls_alert_get_name(gnutls_alert_get(l->session)));
-    return arka_fail(err, ARKA_IO, "TLS with %s: %s", l->target->authority, gnutls_strerror(why));
+    return arka_fail(err, ARKA_IO, "TLS with %s: %s%s", l->target->authority, gnutls_strerror(why),
+                     why == GNUTLS_E_UNEXPECTED_PACKET_LENGTH || why == GNUTLS_E_UNEXPECTED_PACKET
+                         ? " Does it speak http, not https?"
+                         : "");
 }
 
 static arka_status shake_hands(arka_http_link *l, arka_error *err)
@@ -178,10 +181,10 @@ static ssize_t send_some(arka_http_link *l, arka_slice bytes, arka_status *statu
         } else if (tls ? n == GNUTLS_E_PUSH_ERROR : errno == EPIPE || errno == ECONNRESET) {
             return 0;
         } else {
-            *status = tls ? arka_fail(err, ARKA_UNSURE, "sending to %s: %s", l->target->authority,
-                                      gnutls_strerror((int)n))
-                          : arka_fail_sys(err, ARKA_UNSURE, errno, "sending to %s",
-                                          l->target->authority);
+            *status =
+                tls ? arka_fail(err, ARKA_UNSURE, "sending to %s: %s", l->target->authority,
+                                gnutls_strerror((int)n))
+                    : arka_fail_sys(err, ARKA_UNSURE, errno, "sending to %s", l->target->authority);
             return -1;
         }
     }
@@ -205,8 +208,8 @@ arka_status arka_http_link_receive(arka_http_link *link, char *into, size_t max,
 {
     bool tls = link->session != NULL;
     for (;;) {
-        ssize_t got = tls ? gnutls_record_recv(link->session, into, max)
-                          : recv(link->fd, into, max, 0);
+        ssize_t got =
+            tls ? gnutls_record_recv(link->session, into, max) : recv(link->fd, into, max, 0);
         if (got >= 0) {
             *n = (size_t)got;
             return ARKA_OK;
@@ -216,8 +219,8 @@ arka_status arka_http_link_receive(arka_http_link *link, char *into, size_t max,
         else if (tls && gnutls_error_is_fatal((int)got))
             return got == GNUTLS_E_FATAL_ALERT_RECEIVED
                        ? fail_handshake(link, (int)got, err)
-                       : arka_fail(err, ARKA_UNSURE, "reading from %s: %s",
-                                   link->target->authority, gnutls_strerror((int)got));
+                       : arka_fail(err, ARKA_UNSURE, "reading from %s: %s", link->target->authority,
+                                   gnutls_strerror((int)got));
         else if (!tls)
             return arka_fail_sys(err, ARKA_UNSURE, errno, "reading from %s",
                                  link->target->authority);

@@ -90,4 +90,6 @@ void arka_remote_error_text(int status, arka_slice body, arka_buf *out)
         arka_buf_slice(out, text);
     else
         arka_buf_printf(out, "the server answered %d", status);
+    if (status == 401)
+        arka_buf_literal(out, " (here: --token, or ARC_TOKEN in the environment)");
 }

@@ -1,4 +1,5 @@
 /* arc serve: settings from all their layers, the server, and the signals that stop it. */
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -71,7 +72,7 @@ void arka_serve_help(FILE *out)
         "\n"
         "  arc serve\n"
         "  arc serve --port 9000 --data /var/lib/arc\n"
-        "  STORAGE_DATABASE=metrics LOG_LEVEL=debug arc serve --config arc.toml\n"
+        "  STORAGE_DATABASE=metrics LOG_LEVEL=debug arc serve --config arc.conf\n"
         "\n"
         "It listens at once. While it replays the log, requests that need the data get 503, and\n"
         "GET /ready says how far it is; a log line 'ready' says that it takes work.\n"
@@ -160,8 +161,8 @@ static void greet(const arka_settings *s, const arka_log *log, const char *url)
             "\n  arc " ARC_VERSION " at %s, data in %s\n\n"
             "  write   curl '%s/write?db=default'%s --data-binary 'cpu,host=a usage=1.5'\n"
             "  query   curl %s/api/v1/query%s -d '{\"sql\": \"SELECT * FROM cpu\"}'\n"
-            "  or      arc query --url %s \"SELECT * FROM cpu\"\n\n",
-            url, s->data_dir, url, token, url, token, url);
+            "  or      %s query --url %s \"SELECT * FROM cpu\"\n\n",
+            url, s->data_dir, url, token, url, token, program_invocation_name, url);
 }
 
 static void end_at_once(int signal_number)
@@ -327,7 +328,12 @@ int arka_serve_main(int argc, char **argv)
 void arka_settings_help(FILE *out)
 {
     arka_buf text = ARKA_BUF_INIT;
-    arka_settings_put_reference(&text);
+    arka_buf_literal(
+        &text, "Each setting with its default, what it means, and its names outside of the file.\n"
+               "Those marked 'reloaded' can be changed while the server runs (SIGHUP).\n\n");
+    arka_settings_put_list(&text);
+    arka_buf_literal(&text, "'arc config reference' has them as tables, with older names; 'arc "
+                            "config show' what is in force.\n");
     if (!text.failed)
         fwrite(text.data, 1, text.len, out);
     arka_buf_fini(&text);

@@ -74,7 +74,7 @@ extern const arka_subverb arka_completion_subverbs[];
 int arka_help_main(int argc, char **argv);
 void arka_help_help(FILE *out);
 
-/** `arc help settings`: every setting, as a table in Markdown. */
+/** `arc help settings`: every setting, to be read on a terminal. */
 void arka_settings_help(FILE *out);
 /** The manual page arc(1), in the language of man(7). */
 void arka_man_page(FILE *out);

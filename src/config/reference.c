@@ -50,6 +50,22 @@ static void put_row(arka_buf *out, const arka_setting_info *info)
                     info->traits & ARKA_SECRET ? "secret: " : "", info->help);
 }
 
+void arka_settings_put_list(arka_buf *out)
+{
+    for (int i = 0; i < ARKA_N_SETTINGS; i++) {
+        const arka_setting_info *info = &arka_setting_infos[i];
+        arka_buf_printf(out, "%s = %s\n    %s\n    %s%s%s: ", info->key,
+                        *info->standard ? info->standard : "(empty)", info->help,
+                        arka_setting_kind_name(info->kind),
+                        info->traits & ARKA_SECRET ? ", secret" : "",
+                        info->traits & ARKA_LIVE ? ", reloaded" : "");
+        put_env(out, info);
+        if (*info->option != 0)
+            arka_buf_printf(out, ", %s", info->option);
+        arka_buf_literal(out, "\n\n");
+    }
+}
+
 void arka_settings_put_reference(arka_buf *out)
 {
     arka_buf_literal(out, "| setting | kind | default | environment, option | reload | meaning |\n"

@@ -4,6 +4,8 @@
 
 #include "config/settings.h"
 
+/** All of them for a terminal, a few lines each. */
+void arka_settings_put_list(arka_buf *out);
 /** All of them, the other names and the keys of no use: tables in Markdown. */
 void arka_settings_put_reference(arka_buf *out);
 /** The same as one JSON object: {"settings":[…],"aliases":[…],"ignored":[…]}. */

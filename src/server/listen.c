@@ -163,13 +163,11 @@ static void accept_all(void *context)
     }
 }
 
-arka_status arka_listener_new(arka_http *http, const char *host, int port, arka_listener **out,
-                              arka_error *err)
+arka_status arka_listener_new(const char *host, int port, arka_listener **out, arka_error *err)
 {
     arka_listener *l = arka_calloc(1, sizeof *l);
     if (l == NULL)
         return arka_fail_nomem(err, "a listener", sizeof *l);
-    l->http = http;
     l->port = port;
     l->loopback = true;
     l->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -179,13 +177,18 @@ arka_status arka_listener_new(arka_http *http, const char *host, int port, arka_
     if (status == ARKA_OK)
         status = bind_all(l, host, err);
     if (status == ARKA_OK)
-        status = arka_thread_start(&l->thread, "listener", accept_all, l, err);
-    l->started = status == ARKA_OK;
-    if (status == ARKA_OK)
         *out = l;
     else
         arka_listener_free(l);
     return status;
+}
+
+arka_status arka_listener_start(arka_listener *listener, arka_http *http, arka_error *err)
+{
+    listener->http = http;
+    ARKA_TRY(arka_thread_start(&listener->thread, "listener", accept_all, listener, err));
+    listener->started = true;
+    return ARKA_OK;
 }
 
 int arka_listener_port(const arka_listener *listener)

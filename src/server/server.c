@@ -20,11 +20,13 @@ static arka_status start(arka_server *server, arka_error *err)
     ARKA_TRY(arka_query_service_start(server, err));
     if (s->tls_enabled)
         ARKA_TRY(arka_tls_new(s, server->log, &server->tls, err));
+    /* before the first token is printed: a start that finds its port taken must not use that up */
+    ARKA_TRY(arka_listener_new(s->host, (int)s->port, &server->listener, err));
     if (s->auth_enabled) /* before the data is there, requests are told apart as they are later */
         ARKA_TRY(arka_server_open_tokens(server, err));
     ARKA_TRY(arka_http_new(server, &server->http, err));
     ARKA_TRY(arka_monitor_start(server, &server->monitor, err));
-    ARKA_TRY(arka_listener_new(server->http, s->host, (int)s->port, &server->listener, err));
+    ARKA_TRY(arka_listener_start(server->listener, server->http, err));
     return arka_opening_start(server, err);
 }
 

@@ -213,6 +213,13 @@ def test_the_port_and_the_data_directory_belong_to_one_server(arc_start, arc_run
     r = arc_run("serve", "--port", str(arc.port), "--data", str(tmp_path / "two"))
     assert r.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {arc.port}: Address already in use" in r.stderr
+    # the first token is not used up by a start that finds the port taken
+    tokens = {"AUTH_ENABLED": "true"}
+    r = arc_run("serve", "--port", str(arc.port), "--data", str(tmp_path / "three"), "--host", "127.0.0.1", env=tokens)
+    assert r.returncode == 1 and "Admin API token" not in r.stderr
+    three = arc_start(tokens, data=tmp_path / "three")
+    three.stop()
+    assert "Admin API token" in "".join(three.stderr)
     r = arc_run("serve", "--port", "0", "--data", str(tmp_path / "one"))
     assert r.returncode == 1
     assert str(tmp_path / "one") in r.stderr
@@ -284,7 +291,7 @@ def test_version(arc_run):
 
 def test_every_setting_is_in_the_documentation(arc_run):
     text = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "configuration.md").read_text()
-    table = arc_run("help", "settings").stdout
+    table = arc_run("config", "reference").stdout
     assert table.count("\n") > 20
     assert table in text
 
