@@ -41,8 +41,11 @@ arka_status arka_settings_load(const arka_setting_layers *layers, arka_settings 
     arka_setting_source first = ARKA_FROM_DEFAULT;
     arka_error own = {0}, *e = err ? err : &own; /* whether one was found is asked of it */
     const char *file = arka_setting_file(layers->file, layers->get);
-    arka_status status = arka_settings_init(out, e);
-    if (status == ARKA_OK && file != NULL) {
+    if (failed != NULL)
+        *failed = ARKA_FROM_DEFAULT;
+    ARKA_TRY(arka_settings_init(out, e)); /* nothing can be put over defaults that are not there */
+    arka_status status = ARKA_OK;
+    if (file != NULL) {
         status = arka_settings_read_file(out, file, e);
         if (status != ARKA_OK)
             first = ARKA_FROM_FILE;

@@ -600,3 +600,49 @@ TEST(a_reload_that_fails_says_why)
     assert_int_equal(old.query_timeout, 5);
     arka_settings_fini(&old);
 }
+
+/* Every layer, every fault and every path: what is lost for want of memory is said. */
+TEST(without_memory_settings_are_refused_not_half_read)
+{
+    static const char *const ENV[] = {"ARC_SERVER_PORT", "8001", NULL};
+    static const arka_setting_option OPTION = {ARKA_SETTING_log_level, "--log-level", "warn"};
+    arka_setting_layers layers =
+        layers_of(write_file("[server]\nhost = '::1'\nworker_timeout = 1\n"
+                             "[cors]\norigins = ['https://a', 'https://b']\n"
+                             "[query]\ntimeout = 7\n"));
+    layers.options = &OPTION;
+    layers.n_options = 1;
+    for (int for_good = 0; for_good < 2; for_good++) {
+        bool failed = true;
+        for (int n = 1; failed; n++) {
+            arka_settings s, again;
+            arka_setting_changes changes;
+            arka_setting_source where;
+            err = (arka_error){0};
+            variables = ENV;
+            kit_fail_allocation(n, for_good);
+            arka_status status = arka_settings_load(&layers, &s, &where, &err);
+            bool loaded = status == ARKA_OK;
+            if (loaded) {
+                status = arka_settings_reload(&layers, &s, &again, &changes, &err);
+                arka_settings_fini(&again);
+            }
+            failed = kit_allocation_failed();
+            kit_fail_allocation(0, false);
+            if (status != ARKA_OK) {
+                assert_true(failed);
+                if (status != ARKA_NOMEM || err.code != ARKA_NOMEM)
+                    fail_msg("allocation %d: %s, %s", n, arka_status_name(status), err.msg);
+            }
+            if (loaded) {
+                assert_string_equal(s.host, "::1");
+                assert_int_equal(s.port, 8001);
+                assert_int_equal(s.query_timeout, 7);
+                assert_string_equal(s.log_level, "warn");
+                assert_string_equal(s.cors_origins, "https://a,https://b");
+                assert_string_equal(s.base_path, "./data/arc");
+            }
+            arka_settings_fini(&s);
+        }
+    }
+}

@@ -60,8 +60,9 @@ arka_status arka_query_registry_new(int n_history, arka_query_registry **out, ar
     r->cap = n_history > 0 ? (size_t)n_history : 1;
     r->ring = arka_calloc(r->cap, sizeof *r->ring);
     if (r->ring == NULL) {
+        size_t n_bytes = r->cap * sizeof *r->ring;
         arka_free(r);
-        return arka_fail_nomem(err, "the history of queries", r->cap * sizeof *r->ring);
+        return arka_fail_nomem(err, "the history of queries", n_bytes);
     }
     arka_mutex_init(&r->lock, ARKA_LOCK_QUERIES);
     *out = r;

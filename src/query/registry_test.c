@@ -185,3 +185,52 @@ TEST(texts_are_cut_at_a_character)
     end_as(e, ARKA_QUERY_COMPLETED, "");
     close_registry();
 }
+
+/* All of a query's life, from no registry to its history: what fails is said, what began ends. */
+TEST(without_memory_no_query_is_lost)
+{
+    bool failed = true;
+    for (int n = 1; failed; n++) {
+        arka_error err = {0};
+        arka_query_entry *e = NULL;
+        arka_query_info *infos, info;
+        size_t n_infos = 0;
+        registry = NULL;
+        arena = (arka_arena)ARKA_ARENA_INIT;
+        kit_fail_allocation(n, false);
+        arka_status status = arka_query_registry_new(2, &registry, &err);
+        if (status == ARKA_OK) {
+            arka_query_begin begin = {.text = ARKA_SLICE("SELECT 1")};
+            status = arka_query_registry_begin(registry, &begin, &e, &err);
+        }
+        if (status == ARKA_OK) {
+            char id[ARKA_QUERY_ID];
+            snprintf(id, sizeof id, "%s", arka_query_entry_id(e));
+            arka_query_entry_set_text(registry, e, ARKA_SLICE("SELECT 2"));
+            end_as(e, ARKA_QUERY_FAILED, "it broke");
+            status = arka_query_registry_list(registry, ARKA_QUERIES_HISTORY, &EVERYBODY, 10,
+                                              &arena, &infos, &n_infos, &err);
+            arka_arena_fini(&arena); /* each call may be the one that finds none */
+            arka_status got = arka_query_registry_get(registry, arka_slice_of(id), &EVERYBODY,
+                                                      &arena, &info, &err);
+            status = status == ARKA_OK ? got : status;
+        }
+        failed = kit_allocation_failed();
+        kit_fail_allocation(0, false);
+        if (status != ARKA_OK) {
+            assert_int_equal(status, ARKA_NOMEM);
+            assert_non_null(strstr(err.msg, "out of memory"));
+        } else if (!failed) {
+            assert_int_equal(n_infos, 1);
+            assert_string_equal(info.text, "SELECT 2");
+            assert_string_equal(info.error, "it broke");
+        }
+        if (e != NULL) {
+            arka_query_totals t;
+            arka_query_registry_get_totals(registry, &t);
+            assert_int_equal(t.failed, 1);
+            assert_int_equal(t.n_queued + t.n_running, 0);
+        }
+        close_registry();
+    }
+}

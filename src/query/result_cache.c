@@ -193,12 +193,14 @@ static entry *make_entry(const arka_result_key *key, const uint64_t digest[2], a
     bool ok = key_bytes(key, &text);
     e->key = text.data;
     e->key_len = text.len;
+    if (e->result != NULL) { /* it can be let go from here on */
+        *e->result = *about;
+        arka_ref_init(&e->result->ref);
+    }
     if (!ok || e->result == NULL) {
         free_entry(e);
         return NULL;
     }
-    *e->result = *about;
-    arka_ref_init(&e->result->ref);
     e->result->n_bytes = bytes.len;
     memcpy(e->result->bytes, bytes.data, bytes.len);
     return e;

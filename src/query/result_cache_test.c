@@ -158,3 +158,40 @@ TEST(what_was_given_out_outlives_the_cache)
     assert_memory_equal(r->bytes, "1", 1);
     arka_cached_result_unref(r);
 }
+
+/* What cannot be kept is not there afterwards; the one before it does not come back either. */
+TEST(without_memory_nothing_wrong_is_found)
+{
+    bool failed = true;
+    for (int n = 1; failed; n++) {
+        arka_result_cache *c = NULL;
+        arka_result_cache_options o = {10, 100, 10000};
+        arka_result_key key = key_of("SELECT 1");
+        arka_error err = {0};
+        kit_fail_allocation(n, false);
+        arka_status status = arka_result_cache_new(&o, &c, &err);
+        if (status == ARKA_OK) {
+            put(c, key, ONE, "old");
+            put(c, key, ONE, "new");
+        }
+        failed = kit_allocation_failed();
+        kit_fail_allocation(0, false);
+        assert_int_equal(status, c == NULL ? ARKA_NOMEM : ARKA_OK);
+        if (c == NULL)
+            continue;
+        arka_result_cache_stats s;
+        arka_result_cache_get_stats(c, &s);
+        arka_cached_result *r = arka_result_cache_get(c, &key, ONE, LONG);
+        assert_int_equal(s.n_entries, r != NULL);
+        assert_int_equal(s.n_bytes == 0, r == NULL);
+        if (r != NULL && memcmp(r->bytes, "old", 3) != 0)
+            assert_memory_equal(r->bytes, "new", 3);
+        arka_cached_result_unref(r);
+        kit_fail_allocation(1, true);
+        assert_null(arka_result_cache_get(c, &key, ONE, LONG));
+        kit_fail_allocation(0, false);
+        put(c, key, ONE, "later");
+        assert_true(has(c, key, ONE, LONG, "later"));
+        arka_result_cache_free(c);
+    }
+}
