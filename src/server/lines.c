@@ -110,7 +110,8 @@ static arka_handled write_lines(arka_request *r, bool influx1)
         arka_count(&counters->line_errors, 1);
         return ARKA_ANSWERED;
     }
-    if (arka_store_new(r, &s, &err) == ARKA_OK && store_lines(r, influx1, s, &err) == ARKA_OK)
+    if (arka_store_new(&counters->line_rows, &s, &err) == ARKA_OK &&
+        store_lines(r, influx1, s, &err) == ARKA_OK)
         return arka_store_commit(r, arka_take(s));
     arka_count(&counters->line_errors, 1);
     return arka_answer_fail(r, &err);

@@ -15,8 +15,9 @@
 
 /* Fields of counters.def that metrics.def has under another name. */
 static const char *const TOLD_ELSEWHERE[] = {
-    "requests",    "requests_failed", "msgpack_requests", "msgpack_errors", "line_requests",
-    "line_errors", "rows_written",    "bytes_received",   "queries",        "query_errors",
+    "requests",      "requests_failed", "msgpack_requests", "msgpack_errors",
+    "line_requests", "line_errors",     "rows_written",     "bytes_received",
+    "queries",       "query_errors",    "msgpack_rows",     "line_rows",
 };
 
 #define X(name, text) {"arc_" #name, ARKA_METRIC_COUNTER, "", text},
@@ -113,8 +114,10 @@ static void put_ingest(arka_server *server, const arka_engine_stats *s, arka_gat
     arka_gathering_put(g, ARKA_FAMILY(arc_ingest_errors), msgpack_errors + line_errors);
     arka_gathering_put(g, ARKA_FAMILY(arc_msgpack_requests), arka_counted(&c->msgpack_requests));
     arka_gathering_put(g, ARKA_FAMILY(arc_msgpack_errors), msgpack_errors);
+    arka_gathering_put(g, ARKA_FAMILY(arc_msgpack_records), arka_counted(&c->msgpack_rows));
     arka_gathering_put(g, ARKA_FAMILY(arc_lineprotocol_requests), arka_counted(&c->line_requests));
     arka_gathering_put(g, ARKA_FAMILY(arc_lineprotocol_errors), line_errors);
+    arka_gathering_put(g, ARKA_FAMILY(arc_lineprotocol_records), arka_counted(&c->line_rows));
     if (s == NULL)
         return;
     arka_gathering_put(g, ARKA_FAMILY(arc_ingest_batches), s->batches_written);
@@ -136,6 +139,7 @@ static void put_buffer(arka_server *server, const arka_engine_stats *s, arka_gat
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_kept_bytes), s->kept_bytes);
     for (int i = 0; i < 3; i++)
         arka_gathering_put(g, ARKA_FAMILY(arc_buffer_zone), (int)s->zone == i, ZONES[i]);
+    arka_gathering_put(g, ARKA_FAMILY(arc_buffer_queue_depth), s->n_delayed + s->n_blocked);
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_delay_seconds), (double)s->delay_ns / 1e9);
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_records_written), s->flush_rows);
     arka_gathering_put(g, ARKA_FAMILY(arc_buffer_flushes), s->flushes);
@@ -261,6 +265,7 @@ static void put_memory(arka_server *server, arka_gathering *g)
     struct mallinfo2 m = mallinfo2();
     arka_gathering_put(g, ARKA_FAMILY(arc_memory_limit_bytes),
                        arka_server_settings(server)->memory_limit);
+    arka_gathering_put(g, ARKA_FAMILY(arc_memory_alloc_bytes), m.uordblks + m.hblkhd);
     arka_gathering_put(g, ARKA_FAMILY(arc_memory_heap_alloc_bytes), m.uordblks + m.hblkhd);
     arka_gathering_put(g, ARKA_FAMILY(arc_memory_sys_bytes), m.arena + m.hblkhd);
 }

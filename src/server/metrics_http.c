@@ -34,6 +34,13 @@ static void put_name(arka_buf *b, const arka_family *family, const char *tail, c
     arka_buf_printf(b, ",\"%.*s%s\":", (int)n, name, suffix);
 }
 
+/* Two counters that readers of the flat object know by a name that does not end in _total. */
+static bool is_also_without_total(const arka_family *family)
+{
+    return strcmp(family->name, "arc_http_requests_success") == 0 ||
+           strcmp(family->name, "arc_http_requests_error") == 0;
+}
+
 /* Every number without labels, flat; of a histogram its sum in microseconds and its count. */
 static arka_status put_flat(void *context, const arka_sample *s, arka_error *err)
 {
@@ -41,6 +48,10 @@ static arka_status put_flat(void *context, const arka_sample *s, arka_error *err
     if (s->n_labels > 0)
         return ARKA_OK;
     const char *suffix = s->name + strlen(s->family->name);
+    if (is_also_without_total(s->family)) {
+        put_name(b, s->family, "", "");
+        arka_json_f64(b, s->value);
+    }
     if (s->family->kind != ARKA_METRIC_HISTOGRAM) {
         put_name(b, s->family, "", suffix);
         arka_json_f64(b, s->value);

@@ -36,6 +36,9 @@ static void put_pool(arka_server *server, arka_gathering *g)
     arka_gathering_put(g, ARKA_FAMILY(arc_query_run_seconds), (double)s.run_ns / 1e9);
     arka_gathering_put(g, ARKA_FAMILY(arc_query_refused), s.n_refused);
     arka_gathering_put(g, ARKA_FAMILY(arc_query_over_memory), s.n_over);
+    arka_gathering_put(g, ARKA_FAMILY(arc_db_queries), s.n_run);
+    arka_gathering_put(g, ARKA_FAMILY(arc_db_connections_open), s.n_threads);
+    arka_gathering_put(g, ARKA_FAMILY(arc_db_connections_in_use), s.n_running);
 }
 
 static void put_results(arka_server *server, arka_gathering *g)
@@ -61,6 +64,8 @@ void arka_metrics_gather_queries(arka_server *server, arka_gathering *g)
     arka_gathering_put(g, ARKA_FAMILY(arc_query_requests), n.begun);
     arka_gathering_put(g, ARKA_FAMILY(arc_query_success), n.completed);
     arka_gathering_put(g, ARKA_FAMILY(arc_query_errors), n.failed);
+    arka_gathering_put(g, ARKA_FAMILY(arc_query_client_disconnects),
+                       arka_running_n_left(server->running));
     put_pool(server, g);
     put_results(server, g);
 }

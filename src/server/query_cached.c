@@ -60,10 +60,11 @@ static void put_envelope(arka_buf *b, const arka_cached_result *c, double ms)
     arka_query_add_members(b, "\"cached\":true");
 }
 
+/* `began`: with the search for it; what came before, such as the proof of a token, is no query. */
 static void put_answer(arka_request *r, const arka_query_ask *ask, const arka_cached_result *c,
-                       uint64_t lsn)
+                       uint64_t lsn, arka_mono began)
 {
-    double ms = arka_mono_since_ms(r->arrived);
+    double ms = arka_mono_since_ms(began);
     r->answer.status = 200;
     r->answer.content_type = arka_format_content_type(ask->options.format);
     arka_answer_header(r, "X-Arc-Cached", "true");
@@ -114,24 +115,25 @@ typedef struct large {
     arka_query_ask ask;
     arka_cached_result *result;
     uint64_t lsn;
+    arka_mono began;
 } large;
 
 static void put_large(void *context)
 {
     large *l = context;
     arka_request *r = l->request;
-    put_answer(r, &l->ask, l->result, l->lsn);
+    put_answer(r, &l->ask, l->result, l->lsn, l->began);
     arka_cached_result_unref(l->result);
     arka_http_give_back(r);
 }
 
 static bool hand_over(arka_request *r, const arka_query_ask *ask, arka_cached_result *c,
-                      uint64_t lsn)
+                      uint64_t lsn, arka_mono began)
 {
     large *l = arka_arena_alloc(&r->arena, sizeof *l);
     if (l == NULL)
         return false;
-    *l = (large){r, *ask, c, lsn};
+    *l = (large){r, *ask, c, lsn, began};
     arka_http_detach(r);
     if (arka_workers_submit(r->server->workers, put_large, l, NULL) != ARKA_OK)
         put_large(l); /* they are busy: here, then */
@@ -142,6 +144,7 @@ bool arka_query_answer_cached(arka_request *r, const arka_query_ask *ask, arka_p
                               arka_handled *how)
 {
     arka_query_options options = ask->options;
+    arka_mono began = arka_mono_now();
     uint64_t lsn;
     if (!arka_query_rows_are_there(r))
         return false;
@@ -150,12 +153,12 @@ bool arka_query_answer_cached(arka_request *r, const arka_query_ask *ask, arka_p
     arka_access_visibility_release(&options.visibility);
     bool answered = c != NULL && tell(r, ask, priority, c, lsn);
     *how = ARKA_ANSWERED;
-    if (answered && c->n_bytes > AT_ONCE && hand_over(r, ask, c, lsn)) {
+    if (answered && c->n_bytes > AT_ONCE && hand_over(r, ask, c, lsn, began)) {
         *how = ARKA_DETACHED;
         return true;
     }
     if (answered)
-        put_answer(r, ask, c, lsn);
+        put_answer(r, ask, c, lsn, began);
     arka_cached_result_unref(c);
     return answered;
 }

@@ -168,6 +168,17 @@ static void add_profile(arka_query_job *q)
         (long long)p.n_files_read, (long long)p.n_hot_rows, q->job.alone ? "true" : "false");
 }
 
+/* What answers of reading without SQL have beside those of SQL. */
+static void add_wait(arka_query_job *q)
+{
+    arka_query_add_members(&q->piece, "\"wait_time_ms\":%.3f", (double)q->job.wait_ns / 1e6);
+}
+
+static bool tells_wait(const arka_query_job *q)
+{
+    return q->ask.select != NULL && q->ask.options.format == ARKA_FORMAT_JSON;
+}
+
 static void put_type(arka_query_job *q)
 {
     arka_request *r = q->request;
@@ -188,6 +199,8 @@ static void send_whole(arka_query_job *q)
     if (q->remember)
         arka_query_remember(q, (arka_slice){q->piece.data, q->piece.len},
                             arka_query_end_at(q->query), arka_query_n_columns(q->query));
+    if (tells_wait(q))
+        add_wait(q);
     if (q->profile)
         add_profile(q);
     r->answer.body = q->piece;
@@ -208,6 +221,8 @@ static arka_status send_rest(arka_query_job *q, arka_error *err)
         arka_query_note_piece(q, (arka_slice){q->piece.data, q->piece.len}, done);
         arka_query_entry_progress(q->server->query_registry, q->entry, q->n_rows, q->n_bytes,
                                   q->lsn);
+        if (done && tells_wait(q))
+            add_wait(q);
         if (done && q->profile)
             add_profile(q);
         if (!arka_stream_push(q->stream, &q->piece)) {
@@ -294,7 +309,7 @@ static void end_query(arka_query_job *q)
 /* Others had what it lacked: it may have it all. Not when part of the answer is out. */
 static bool may_run_alone(arka_query_job *q, arka_status status)
 {
-    return status == ARKA_LIMIT && q->request != NULL && !q->job.alone &&
+    return status == ARKA_LIMIT && q->request != NULL && !q->job.solitary &&
            arka_admission_had_company(q->server->admission, &q->job);
 }
 

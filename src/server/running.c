@@ -16,6 +16,7 @@ struct arka_running {
     arka_cond wake;     /* it is time to stop */
     arka_ticket *first; /* lock */
     int n;              /* lock */
+    int64_t n_left;     /* lock; clients, since the start */
     bool all_cancelled; /* lock; those to come as well */
     bool stop;          /* lock */
     bool sleeps;        /* lock; enter wakes the watcher */
@@ -33,7 +34,7 @@ static void cancel_locked(arka_ticket *ticket)
 }
 
 /* A batch of them, from `t` on; where the next one begins. */
-static arka_ticket *look_at_some_locked(arka_ticket *t)
+static arka_ticket *look_at_some_locked(arka_running *r, arka_ticket *t)
 {
     struct pollfd fds[LOOK_AT_ONCE];
     arka_ticket *tickets[LOOK_AT_ONCE];
@@ -47,8 +48,10 @@ static arka_ticket *look_at_some_locked(arka_ticket *t)
     if (n == 0 || poll(fds, n, 0) <= 0)
         return t;
     for (nfds_t i = 0; i < n; i++) {
-        if (fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
+        if (fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) {
             cancel_locked(tickets[i]);
+            r->n_left++;
+        }
     }
     return t;
 }
@@ -66,7 +69,7 @@ static void watch_clients(void *context)
                        arka_mono_after_ms(r->sleeps ? SLEEP_MS : LOOK_EVERY_MS));
         r->sleeps = false;
         for (arka_ticket *t = r->first; t != NULL;)
-            t = look_at_some_locked(t);
+            t = look_at_some_locked(r, t);
     }
     arka_mutex_unlock(&r->lock);
 }
@@ -178,6 +181,14 @@ int arka_running_n(arka_running *running)
 {
     arka_mutex_lock(&running->lock);
     int n = running->n;
+    arka_mutex_unlock(&running->lock);
+    return n;
+}
+
+int64_t arka_running_n_left(arka_running *running)
+{
+    arka_mutex_lock(&running->lock);
+    int64_t n = running->n_left;
     arka_mutex_unlock(&running->lock);
     return n;
 }

@@ -45,5 +45,7 @@ void arka_running_cancel_all(arka_running *running);
 /** … or must its query end for another reason? */
 bool arka_running_is_cancelled(arka_running *running, const arka_ticket *ticket);
 int arka_running_n(arka_running *running);
+/** Queries whose client went away, since the start. */
+int64_t arka_running_n_left(arka_running *running);
 
 #endif

@@ -134,7 +134,8 @@ arka_handled arka_handle_write_msgpack(arka_request *r)
         arka_count(&counters->msgpack_errors, 1);
         return ARKA_ANSWERED;
     }
-    if (arka_store_new(r, &s, &err) == ARKA_OK && store_msgpack(r, s, &err) == ARKA_OK)
+    if (arka_store_new(&counters->msgpack_rows, &s, &err) == ARKA_OK &&
+        store_msgpack(r, s, &err) == ARKA_OK)
         return arka_store_commit(r, arka_take(s));
     arka_count(&counters->msgpack_errors, 1);
     return arka_answer_fail(r, &err);

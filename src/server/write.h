@@ -2,7 +2,7 @@
  * What both write formats share: the body as it was before compression, and a write's way through
  * the engine: prepared, then committed while the connection waits without a thread.
  *
- *     arka_store *s; arka_store_new(r, &s, err);
+ *     arka_store *s; arka_store_new(&counter, &s, err);
  *     decode into s->writes …
  *     arka_store_prepare(r, s, database, atomic, err)
  *     the answer, as it will be when all goes well, into r; s->message with it
@@ -10,6 +10,8 @@
  */
 #ifndef ARKA_SERVER_WRITE_H
 #define ARKA_SERVER_WRITE_H
+
+#include <stdatomic.h>
 
 #include "engine/engine.h"
 #include "server/http.h"
@@ -34,14 +36,17 @@ typedef struct arka_store {
     int64_t charged;
     const char *message; /* of an answer that is no 204; in the request's arena; NULL: none */
     /* by prepare */
-    int64_t n_rows;   /* that will be stored */
+    int64_t n_rows;                /* that will be stored */
+    atomic_int_least64_t *rows_of; /* the counter of the way that they came */
     arka_error first; /* of the batches that did not fit their tables; code OK when all did */
     arka_put_request put;
     arka_put_batch few[ARKA_STORE_BATCHES];
     arka_buf answer; /* put.answer */
 } arka_store;
 
-ARKA_MUST_USE arka_status arka_store_new(arka_request *r, arka_store **out, arka_error *err);
+/** `rows_of` counts the rows when they are stored; borrowed, alive as long as the server. */
+ARKA_MUST_USE arka_status arka_store_new(atomic_int_least64_t *rows_of, arka_store **out,
+                                         arka_error *err);
 /** After a failure of prepare, or before it. NULL is fine. */
 void arka_store_free(arka_store *store);
 ARKA_CLEANUP(arka_store, arka_store_free)
@@ -58,8 +63,8 @@ ARKA_MUST_USE arka_status arka_write_inflate(const arka_request *r, arka_store *
  * Ready the batches of s->writes, by the headers x-arc-durability and Idempotency-Key (or
  * x-arc-batch-id). One that does not fit its table becomes a reject, or with `atomic` fails the
  * whole. ARKA_FORBIDDEN: a measurement is
- * outside of the token's scope; ARKA_INPUT: a header is not usable; others as arka_request_prepare. When put.repeated is
- * set after it the answer is commit's business.
+ * outside of the token's scope; ARKA_INPUT: a header is not usable; others as arka_request_prepare.
+ * When put.repeated is set after it the answer is commit's business.
  */
 ARKA_MUST_USE arka_status arka_store_prepare(arka_request *r, arka_store *store,
                                              arka_slice database, bool atomic, arka_error *err);

@@ -13,10 +13,13 @@ static const char *const DURABILITIES[] = {
     [ARKA_DURABILITY_MEMORY] = "memory",
 };
 
-arka_status arka_store_new(arka_request *r, arka_store **out, arka_error *err)
+arka_status arka_store_new(atomic_int_least64_t *rows_of, arka_store **out, arka_error *err)
 {
     *out = arka_calloc(1, sizeof **out);
-    return *out ? ARKA_OK : arka_fail_nomem(err, "a write", sizeof **out);
+    if (*out == NULL)
+        return arka_fail_nomem(err, "a write", sizeof **out);
+    (*out)->rows_of = rows_of;
+    return ARKA_OK;
 }
 
 static void drop_inflated(arka_store *s)
@@ -215,6 +218,7 @@ static void finish(arka_request *r)
         return;
     }
     arka_count(&r->server->counters.rows_written, s->n_rows);
+    arka_count(s->rows_of, s->n_rows);
     put_lsn(r, &s->put);
 }
 

@@ -36,8 +36,6 @@ arka_status arka_query_request_decode(arka_slice body, arka_arena *arena, arka_q
     ARKA_TRY(arka_sql_check(r.sql, err));
     ARKA_TRY(arka_json_get_string(root, "database", &r.database, err));
     ARKA_TRY(arka_json_get_string(root, "format", &r.format, err));
-    ARKA_TRY(arka_json_get_int(root, "limit", &r.limit, err));
-    r.has_limit = arka_json_get(root, "limit") != NULL;
     if (!keep(arena, &r.sql) || !keep(arena, &r.database) || !keep(arena, &r.format))
         return arka_fail_nomem(err, "a query request", r.sql.len);
     *out = r;

@@ -11,15 +11,13 @@ typedef struct arka_query_request {
     arka_slice sql;      /* 1 to ARKA_SQL_MAX_CHARACTERS code points, UTF-8, no NUL */
     arka_slice database; /* empty: not given */
     arka_slice format;   /* empty: not given; any text, for the caller to know or not */
-    bool has_limit;
-    int64_t limit; /* any integer: clients send what they find in the SQL; never to be enforced */
 } arka_query_request;
 
 /**
- * Decode `body`. The texts are copied into the arena, each with a NUL behind it. Unknown fields are
- * ignored, null is absent, of a repeated field the last counts.
- * ARKA_INPUT: not JSON (line and column), not an object, "sql" missing, empty or too
- * long, a field of another type, a NUL in a text, nesting too deep. ARKA_NOMEM.
+ * Decode `body`. The texts are copied into the arena, each with a NUL behind it. Other fields are
+ * ignored (clients send as "limit" what they find in the SQL), null is absent, of a repeated field
+ * the last counts. ARKA_INPUT: not JSON (line and column), not an object, "sql" missing, empty or
+ * too long, a field of another type, a NUL in a text, nesting too deep. ARKA_NOMEM.
  */
 ARKA_MUST_USE arka_status arka_query_request_decode(arka_slice body, arka_arena *arena,
                                                     arka_query_request *out, arka_error *err);

@@ -62,7 +62,10 @@ def test_no_rows_keep_their_columns(db):
 
 
 def test_limit_in_the_body_is_ignored_and_csv_is_honoured(db):
-    assert db.query("SELECT n FROM cpu", "q", limit=1)["row_count"] == 6
+    for limit in (1, 0, -1, None, "10", 1.5, []):
+        for path in ("/api/v1/query", "/api/v1/query/arrow", "/api/v1/query/estimate"):
+            a = db.query_raw("SELECT n FROM cpu", "q", path, limit=limit)
+            assert a.status == 200 and (path != "/api/v1/query" or a.json()["row_count"] == 6), (path, limit, a)
     a = db.query_raw("SELECT n FROM cpu WHERE n = 3", "q", format="csv")
     assert a.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert a.body == b"n\r\n3\r\n"
@@ -251,12 +254,16 @@ def test_reading_without_sql(db):
     assert a.status == 200
     assert a.json()["columns"] == ["time", "n"]
     assert a.json()["data"] == [["2026-01-05T10:00:05Z", 6], ["2026-01-05T10:00:04Z", None]]
+    assert a.json()["wait_time_ms"] >= 0 and a.json()["error"] is None
     a = db.get("/api/v1/query/cpu?order_by=n+ASC&where=up+AND+n+%3E+0&columns=n", {"x-arc-database": "q"})
     assert a.json()["data"] == [[1], [2**53 + 1]]
     a = db.get("/api/v1/query/cpu?database=q&columns=n&order_by=time&offset=1&limit=2"
                "&start_time=2026-01-05T10:00:01Z&end_time=2026-01-05T10:00:05Z")
     assert a.json()["data"] == [[3], [2**53 + 1]]
-    assert db.get("/api/v1/query/big?database=q").json()["row_count"] == 1000
+    big = db.get("/api/v1/query/big?database=q").json()
+    assert big["row_count"] == 1000 and big["wait_time_ms"] >= 0
+    streamed = db.get("/api/v1/query/big?database=q&limit=100000")
+    assert "Content-Length" not in streamed.headers and streamed.json()["wait_time_ms"] >= 0
 
 
 def test_reading_without_sql_as_csv(db):
@@ -347,6 +354,7 @@ def test_a_client_that_leaves_cancels_its_query(arc_start):
     began = time.monotonic()
     assert arc.rows("SELECT 1") == [[1]]  # there is one slot: it must have become free
     assert time.monotonic() - began < 20
+    assert b"\narc_query_client_disconnects_total 1\n" in arc.get("/metrics").body
 
 
 def test_a_client_that_does_not_read_holds_little_and_leaves_in_the_end(arc_start):

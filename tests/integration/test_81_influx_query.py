@@ -53,6 +53,7 @@ def error(arc, q, **params):
     ("POST", "/query", b"q=SHOW+TAG+KEYS&db=d&unknown=1", {"Content-Type": "application/x-www-form-urlencoded"}),
     ("POST", "/query?q=SHOW+TAG+KEYS", b"", {"x-arc-database": "d"}),
     ("POST", "/api/v1/query?db=d&q=SHOW+TAG+KEYS", b"", {}),
+    ("GET", "/api/v1/query?db=d&q=SHOW+TAG+KEYS", None, {}),
     ("GET", "/query?db=d&q=SHOW+TAG+KEYS", None, {"Accept": "application/x-msgpack", "Content-Encoding": "gzip"}),
 ])
 def test_every_form_is_understood(db, method, path, body, headers):

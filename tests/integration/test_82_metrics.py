@@ -127,6 +127,14 @@ def test_counts_are_exact(arc_start):
     assert grew("arc_ingest_errors_total") == 2
     assert grew("arc_lineprotocol_requests_total") == 4
     assert grew("arc_lineprotocol_errors_total") == 1
+    assert arc.post("/api/v1/write/msgpack", b"\x82\xa1m\xa3cpu\xa7columns\x81\xa5usage\x92\xcb" + bytes(8) + b"\xc0").status == 204
+    assert scrape(arc)["arc_msgpack_records_total", ""] == before["arc_msgpack_records_total", ""] + 2
+    assert grew("arc_lineprotocol_records_total") == 750
+    assert grew("arc_db_queries_total") == 2
+    assert now["arc_db_connections_open", ""] == now["arc_query_slots", ""] == 16
+    assert now["arc_db_connections_in_use", ""] == 0
+    assert now["arc_buffer_queue_depth", ""] == 0
+    assert now["arc_memory_alloc_bytes", ""] == now["arc_memory_heap_alloc_bytes", ""]
     assert grew("arc_msgpack_requests_total") == 1
     assert grew("arc_msgpack_errors_total") == 1
     assert grew("arc_query_requests_total") == 2
@@ -192,7 +200,7 @@ APPLICATION = ("active_connections active_influx_connections active_storage_conn
 API = ("requests_per_minute avg_response_time_ms error_rate_percent active_requests total_requests "
        "successful_requests failed_requests timestamp").split()
 FLAT = ("uptime_seconds goroutines num_cpu memory_heap_alloc_bytes memory_sys_bytes gc_cycles http_requests_total "
-        "http_requests_success_total http_requests_error_total http_latency_sum_us http_latency_count").split()
+        "http_requests_success http_requests_success_total http_requests_error http_requests_error_total http_latency_sum_us http_latency_count").split()
 
 
 def wait_for(arc, path, ready):
