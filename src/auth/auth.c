@@ -6,8 +6,12 @@
 enum {
     LOOK_EVERY_MS = 100,
     KEEP_EVERY_MS = 10000, /* at least */
-    SLOW_BURST = 10,       /* wrong tokens that may cost a slow comparison at once */
-    SLOW_SHARE = 8,        /* … and in the long run one part in so many of a processor */
+    /* wrong tokens that may cost a slow comparison at once, and in the long run one part in so many
+     * of a processor: from one place, and from all */
+    PLACE_BURST = 10,
+    PLACE_SHARE = 8,
+    ALL_BURST = 40,
+    ALL_SHARE = 2,
 };
 
 /* ---- identities ---- */
@@ -102,6 +106,7 @@ typedef struct proof {
     unsigned char digest[ARKA_DIGEST];
     arka_mono now;
     int64_t now_us;
+    arka_auth_asker asker;
     arka_identity *found;
 } proof;
 
@@ -133,16 +138,27 @@ static arka_status prove_by_memory(arka_auth *auth, proof *p, arka_error *err)
     return status;
 }
 
-/* May one more be compared slowly? */
-static bool may_be_slow(arka_auth *auth, arka_mono now)
+static void refill(arka_allowance *a, int burst, int share, int64_t slow_ns, arka_mono now)
 {
-    if (auth->slow_ns > 0)
-        auth->slow_left +=
-            (double)(now.ns - auth->refilled.ns) / (double)(auth->slow_ns * SLOW_SHARE);
-    if (auth->slow_left > SLOW_BURST)
-        auth->slow_left = SLOW_BURST;
-    auth->refilled = now;
-    return auth->slow_left >= 1;
+    if (a->refilled.ns == 0)
+        a->left = burst;
+    else if (slow_ns > 0)
+        a->left += (double)(now.ns - a->refilled.ns) / (double)(slow_ns * share);
+    if (a->left > burst)
+        a->left = burst;
+    a->refilled = now;
+}
+
+/*
+ * The place's, if one more may be compared slowly, else NULL. Places that fall together share one,
+ * so that whoever has many does not get a new one with each.
+ */
+static arka_allowance *find_allowance(arka_auth *auth, uint64_t from, arka_mono now)
+{
+    arka_allowance *place = &auth->places[from % ARKA_PLACES];
+    refill(place, PLACE_BURST, PLACE_SHARE, auth->slow_ns, now);
+    refill(&auth->all, ALL_BURST, ALL_SHARE, auth->slow_ns, now);
+    return place->left >= 1 && auth->all.left >= 1 ? place : NULL;
 }
 
 static bool is_known_wrong(const arka_auth *auth, const arka_refusal *refusal)
@@ -162,13 +178,15 @@ static arka_status compare_slowly(arka_auth *auth, const proof *p, arka_slice ha
     if (is_known_wrong(auth, &refusal))
         return ARKA_OK;
     arka_mono began = arka_mono_now();
-    if (!may_be_slow(auth, began))
+    arka_allowance *place = find_allowance(auth, p->asker.from, began);
+    if (place == NULL)
         return arka_fail(err, ARKA_BUSY, "too many wrong tokens are being tried: try again soon");
     atomic_fetch_add_explicit(&auth->slow_checks, 1, memory_order_relaxed);
     ARKA_TRY(arka_secret_verify(p->token, hash, same, err));
     if (!*same) {
         auth->wrong[auth->n_wrong++ % ARKA_REFUSALS] = refusal;
-        auth->slow_left--;
+        place->left--;
+        auth->all.left--;
         auth->slow_ns = arka_mono_since_ns(began);
     }
     return ARKA_OK;
@@ -178,25 +196,38 @@ static arka_status compare(arka_auth *auth, proof *p, uint64_t generation, candi
                            arka_error *err)
 {
     arka_slice hash = {c->hash, c->hash_len};
-    bool same = false;
-    arka_status status;
-    if (!arka_secret_is_slow(hash)) {
-        status = arka_secret_verify(p->token, hash, &same, err);
-    } else {
-        arka_mutex_lock(&auth->proof_lock);
-        /* many come with a token at once: the first one's comparison was for all of them */
-        status =
-            arka_cache_find(auth->cache, p->token, p->now, p->now_us, p->digest, &p->found, err);
-        if (status == ARKA_OK && p->found == NULL)
-            status = compare_slowly(auth, p, hash, &same, err);
-        if (status == ARKA_OK && same)
+    bool same = false, slow = arka_secret_is_slow(hash);
+    if (slow && !p->asker.may_wait)
+        return arka_fail(err, ARKA_LIMIT, "only a slow hash can tell whether it is a token");
+    if (!slow) {
+        ARKA_TRY(arka_secret_verify(p->token, hash, &same, err));
+        if (same)
             accept(auth, p, generation, c);
-        arka_mutex_unlock(&auth->proof_lock);
-        return status;
+        return ARKA_OK;
     }
+    arka_mutex_lock(&auth->proof_lock);
+    /* many come with a token at once: the first one's comparison was for all of them */
+    arka_status status =
+        arka_cache_find(auth->cache, p->token, p->now, p->now_us, p->digest, &p->found, err);
+    if (status == ARKA_OK && p->found == NULL)
+        status = compare_slowly(auth, p, hash, &same, err);
     if (status == ARKA_OK && same)
         accept(auth, p, generation, c);
+    arka_mutex_unlock(&auth->proof_lock);
     return status;
+}
+
+/* Slowly last: a generated token may begin as the digest of a chosen one does, and must not pay. */
+static arka_status compare_each(arka_auth *auth, proof *p, uint64_t generation,
+                                const candidates *c, arka_error *err)
+{
+    for (int slow = 0; slow < 2; slow++)
+        for (size_t i = 0; i < n_candidates(c) && p->found == NULL; i++) {
+            candidate *one = candidate_at(c, i);
+            if (arka_secret_is_slow((arka_slice){one->hash, one->hash_len}) == (slow == 1))
+                ARKA_TRY(compare(auth, p, generation, one, err));
+        }
+    return ARKA_OK;
 }
 
 static arka_status prove_by_rows(arka_auth *auth, proof *p, arka_error *err)
@@ -210,8 +241,8 @@ static arka_status prove_by_rows(arka_auth *auth, proof *p, arka_error *err)
     arka_status status = arka_tokens_by_prefix(auth->reader, arka_slice_of(generated),
                                                arka_slice_of(chosen), add_candidate, &c, err);
     arka_mutex_unlock(&auth->reader_lock);
-    for (size_t i = 0; i < n_candidates(&c) && status == ARKA_OK && p->found == NULL; i++)
-        status = compare(auth, p, generation, candidate_at(&c, i), err);
+    if (status == ARKA_OK)
+        status = compare_each(auth, p, generation, &c, err);
     candidates_fini(&c);
     return status;
 }
@@ -263,6 +294,14 @@ static arka_status check_tokens(arka_auth *auth, proof *proofs, int n, arka_erro
 arka_status arka_auth_check(arka_auth *auth, arka_slice first, arka_slice second, int64_t now_us,
                             arka_identity **out, arka_error *err)
 {
+    static const arka_auth_asker ANYBODY = {.may_wait = true};
+    return arka_auth_check_from(auth, &ANYBODY, first, second, now_us, out, err);
+}
+
+arka_status arka_auth_check_from(arka_auth *auth, const arka_auth_asker *asker, arka_slice first,
+                                 arka_slice second, int64_t now_us, arka_identity **out,
+                                 arka_error *err)
+{
     arka_mono now = arka_mono_now();
     proof proofs[2];
     int n = second.len > 0 ? 2 : 1;
@@ -271,6 +310,7 @@ arka_status arka_auth_check(arka_auth *auth, arka_slice first, arka_slice second
         proofs[i].token = i == 0 ? first : second;
         proofs[i].now = now;
         proofs[i].now_us = now_us;
+        proofs[i].asker = *asker;
         proofs[i].found = NULL;
     }
     look(auth, now);
@@ -373,8 +413,6 @@ arka_status arka_auth_open(const arka_auth_options *options, arka_auth **out, ar
     arka_mutex_init(&auth->reader_lock, ARKA_LOCK_TOKENS);
     arka_mutex_init(&auth->writer_lock, ARKA_LOCK_TOKENS);
     arka_mutex_init(&auth->proof_lock, ARKA_LOCK_PROOF);
-    auth->slow_left = SLOW_BURST;
-    auth->refilled = arka_mono_now();
     arka_mutex_init(&auth->keeper_lock, ARKA_LOCK_LEAF);
     arka_cond_init(&auth->keeper_wake);
     arka_status status = open_parts(auth, options, err);

@@ -15,7 +15,13 @@ typedef struct arka_refusal {
     uint64_t hash; /* arka_hash of the stored one */
 } arka_refusal;
 
-enum { ARKA_REFUSALS = 256 };
+/* Slow comparisons that wrong tokens may still cost; refilled with time. */
+typedef struct arka_allowance {
+    double left;
+    arka_mono refilled; /* 0: never used */
+} arka_allowance;
+
+enum { ARKA_REFUSALS = 256, ARKA_PLACES = 256 };
 
 struct arka_auth {
     arka_mutex reader_lock, writer_lock; /* who checks does not wait for who commits */
@@ -30,9 +36,9 @@ struct arka_auth {
     arka_refusal
         wrong[ARKA_REFUSALS]; /* the last ones: a client that is set up wrongly comes again */
     unsigned n_wrong;
-    double slow_left; /* slow comparisons that wrong tokens may still cost; refilled with time */
-    int64_t slow_ns;  /* what the last one took */
-    arka_mono refilled;
+    int64_t slow_ns; /* what the last one took */
+    arka_allowance all;
+    arka_allowance places[ARKA_PLACES]; /* at from % ARKA_PLACES: those of two may be one */
     /* the thread that keeps house */
     arka_mutex keeper_lock;
     arka_cond keeper_wake;

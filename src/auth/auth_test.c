@@ -512,6 +512,73 @@ TEST(wrong_tokens_are_held_up_not_the_server)
     arka_auth_close(auth);
 }
 
+static arka_status check_from(arka_auth *auth, uint64_t from, bool may_wait, const char *token)
+{
+    arka_identity *who;
+    arka_auth_asker asker = {from, may_wait};
+    arka_status status = arka_auth_check_from(auth, &asker, arka_slice_of(token),
+                                              (arka_slice){"", 0}, NOW, &who, NULL);
+    assert_int_equal(who != NULL, status == ARKA_OK);
+    arka_identity_unref(who);
+    return status;
+}
+
+TEST(wrong_tokens_from_one_place_lock_out_nobody_elsewhere)
+{
+    static const char CHOSEN[] = "a-value-that-somebody-thought-of-once";
+    char clear[ARKA_TOKEN_TEXT], guess[32];
+    arka_auth *auth = open_auth("places.db", 30000, 10);
+    bootstrap(auth, "", CHOSEN, false, clear);
+    int n[ARKA_N_STATUS] = {0};
+    for (int i = 0; i < 600; i++) {
+        snprintf(guess, sizeof guess, "guess-%d", i);
+        n[check_from(auth, 7, true, guess)]++;
+    }
+    assert_true(n[ARKA_BUSY] > 0);
+    assert_int_equal(check_from(auth, 8, true, CHOSEN), ARKA_OK);
+    assert_int_equal(arka_auth_forget(auth), 1);
+    assert_int_equal(check_from(auth, 8, true, CHOSEN), ARKA_OK);
+    assert_int_equal(check_from(auth, 7, true, CHOSEN), ARKA_OK); /* it is known */
+    arka_auth_close(auth);
+}
+
+TEST(who_may_not_wait_is_told_so)
+{
+    static const char CHOSEN[] = "a-value-that-somebody-thought-of-once";
+    char clear[ARKA_TOKEN_TEXT];
+    arka_auth_stats stats;
+    arka_auth *auth = open_auth("wait.db", 30000, 10);
+    bootstrap(auth, "", CHOSEN, false, clear);
+    assert_int_equal(check_from(auth, 1, false, CHOSEN), ARKA_LIMIT);
+    arka_auth_get_stats(auth, &stats);
+    assert_int_equal(stats.slow_checks, 0);
+    assert_int_equal(check_from(auth, 1, true, CHOSEN), ARKA_OK);
+    assert_int_equal(check_from(auth, 1, false, CHOSEN), ARKA_OK);
+    made m = make(auth, "m", ARKA_MAY_READ, "");
+    assert_int_equal(check_from(auth, 1, false, m.clear), ARKA_OK);
+    assert_int_equal(check_from(auth, 1, false, CHOSEN), ARKA_OK); /* looked up, not hashed */
+    arka_auth_get_stats(auth, &stats);
+    assert_int_equal(stats.slow_checks, 1);
+    arka_auth_close(auth);
+}
+
+/* One in sixteen begins as the chosen one's digest does. */
+TEST(generated_tokens_never_cost_a_slow_hash)
+{
+    char clear[ARKA_TOKEN_TEXT], name[16];
+    arka_auth_stats stats;
+    arka_auth *auth = open_auth("generated.db", 30000, 100);
+    bootstrap(auth, "", "a-value-that-somebody-thought-of-once", false, clear);
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "t%d", i);
+        made m = make(auth, name, ARKA_MAY_READ, "");
+        assert_int_equal(check_from(auth, 1, false, m.clear), ARKA_OK);
+    }
+    arka_auth_get_stats(auth, &stats);
+    assert_int_equal(stats.slow_checks, 0);
+    arka_auth_close(auth);
+}
+
 TEST(rows_that_cannot_be_used)
 {
     arka_error err = {0};

@@ -5,6 +5,9 @@
 
 enum { N_STRIPES = 32, N_SLOTS = 64, LINE = 64 };
 
+/* For so long after its last proof a token's hash is known: it need not be compared slowly anew. */
+static const int64_t KEPT_NS = INT64_C(3600) * 1000000000;
+
 /* A place of a thread. */
 typedef struct slot {
     unsigned char digest[ARKA_DIGEST];
@@ -331,7 +334,7 @@ void arka_cache_sweep(arka_cache *c, arka_mono now)
     arka_mutex_lock(&c->lock);
     for (entry *e = c->oldest, *next; e != NULL; e = next) {
         next = e->newer;
-        if (now.ns >= e->fresh_until_ns)
+        if (now.ns >= e->fresh_until_ns + KEPT_NS)
             remove_entry(c, e);
     }
     arka_mutex_unlock(&c->lock);

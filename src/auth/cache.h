@@ -46,7 +46,7 @@ void arka_cache_drop(arka_cache *cache, const unsigned char digest[ARKA_DIGEST])
 void arka_cache_distrust(arka_cache *cache);
 /** Nothing is known any more. Returns how many were. */
 int64_t arka_cache_forget(arka_cache *cache);
-/** What is past the TTL goes. */
+/** What was past the TTL an hour ago goes. */
 void arka_cache_sweep(arka_cache *cache, arka_mono now);
 
 typedef struct arka_use {
