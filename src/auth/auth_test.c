@@ -659,3 +659,154 @@ TEST(without_memory_nobody_is_let_in_by_mistake)
     }
     arka_auth_close(auth);
 }
+
+TEST(without_memory_a_token_has_its_scope_or_is_none_and_an_old_value_stays_wrong)
+{
+    arka_error err = {0};
+    for (int for_good = 0; for_good < 2; for_good++) {
+        arka_auth *auth = open_auth(for_good ? "scope2.db" : "scope1.db", 0, 10);
+        made m = make(auth, "a", ARKA_MAY_READ, "db.cpu");
+        char old[ARKA_TOKEN_TEXT];
+        assert_int_equal(check(auth, m.clear, NOW), ARKA_OK); /* it can be recalled */
+        memcpy(old, m.clear, sizeof old);
+        ASSERT_OK(arka_token_rotate(auth, m.id, m.clear, &err));
+        bool failed = true;
+        for (long n = 1; failed; n++) {
+            arka_identity *who = NULL;
+            arka_error why = {0};
+            kit_fail_allocation(n, for_good);
+            arka_status of_old =
+                arka_auth_check(auth, arka_slice_of(old), arka_slice_of(m.clear), NOW, &who, &why);
+            failed = kit_allocation_failed();
+            kit_fail_allocation(0, false);
+            assert_int_equal(who != NULL, of_old == ARKA_OK);
+            assert_true(of_old == ARKA_OK || (failed && of_old == ARKA_NOMEM));
+            if (who != NULL) {
+                assert_string_equal(arka_scope_text(who->scope), "db.cpu");
+                assert_int_equal(who->rights, ARKA_MAY_READ);
+                assert_string_equal(who->name, "a");
+            }
+            arka_identity_unref(who);
+            assert_int_equal(check(auth, old, NOW), ARKA_FORBIDDEN);
+        }
+        arka_auth_close(auth);
+    }
+}
+
+/* ---- every change, with every allocation failing ---- */
+
+static made target; /* of the changes */
+
+static arka_status memory_create(arka_auth *auth, char clear[ARKA_TOKEN_TEXT], arka_error *err)
+{
+    int64_t id;
+    arka_token_info info = {
+        .name = "new", .rights = ARKA_MAY_WRITE, .scope = "a.*,b", .enabled = true};
+    return arka_token_create(auth, &info, NOW, clear, &id, err);
+}
+
+static arka_status memory_update(arka_auth *auth, char clear[ARKA_TOKEN_TEXT], arka_error *err)
+{
+    arka_rights rights = ARKA_MAY_READ | ARKA_MAY_DELETE;
+    arka_token_change change = {
+        .name = "other", .description = "changed", .scope = "c.d", .rights = &rights};
+    clear[0] = 0;
+    return arka_token_update(auth, target.id, &change, NOW, err);
+}
+
+static arka_status memory_rotate(arka_auth *auth, char clear[ARKA_TOKEN_TEXT], arka_error *err)
+{
+    return arka_token_rotate(auth, target.id, clear, err);
+}
+
+static arka_status memory_delete(arka_auth *auth, char clear[ARKA_TOKEN_TEXT], arka_error *err)
+{
+    clear[0] = 0;
+    return arka_token_delete(auth, target.id, NOW, err);
+}
+
+static arka_status memory_recover(arka_auth *auth, char clear[ARKA_TOKEN_TEXT], arka_error *err)
+{
+    return arka_auth_bootstrap(auth, &(arka_bootstrap){.force = true}, NOW, clear, err);
+}
+
+static void list_all(arka_auth *auth, arka_buf *out)
+{
+    arka_error err = {0};
+    out->len = 0;
+    ASSERT_OK(arka_token_each(auth, take_info, out, &err));
+    assert_non_null(arka_buf_cstr(out));
+}
+
+/* A change that fails has changed nothing, told no token, and does not stand in another's way. */
+static void change_without_memory(const char *file,
+                                  arka_status (*change)(arka_auth *auth,
+                                                        char clear[ARKA_TOKEN_TEXT],
+                                                        arka_error *err))
+{
+    arka_buf before = ARKA_BUF_INIT, after = ARKA_BUF_INIT;
+    arka_auth *auth = open_auth(file, 0, 10);
+    made root = make(auth, "root", ARKA_MAY_ADMIN, "");
+    target = make(auth, "one", ARKA_MAY_READ, "db.cpu");
+    arka_status status = ARKA_NOMEM;
+    for (long n = 1; status != ARKA_OK; n++) {
+        char clear[ARKA_TOKEN_TEXT];
+        arka_error err = {0};
+        list_all(auth, &before);
+        kit_fail_allocation(n, false);
+        status = change(auth, clear, &err);
+        bool failed = kit_allocation_failed();
+        kit_fail_allocation(0, false);
+        list_all(auth, &after);
+        assert_int_equal(check(auth, root.clear, NOW), ARKA_OK);
+        if (status != ARKA_OK) {
+            assert_true(failed);
+            assert_int_equal(status, ARKA_NOMEM);
+            assert_string_equal(clear, "");
+            assert_string_equal(after.data, before.data);
+            assert_int_equal(check(auth, target.clear, NOW), ARKA_OK);
+        } else if (clear[0] != 0) {
+            assert_int_equal(check(auth, clear, NOW), ARKA_OK);
+        }
+    }
+    arka_buf_fini(&before);
+    arka_buf_fini(&after);
+    arka_auth_close(auth);
+}
+
+TEST(a_change_without_memory_changes_nothing)
+{
+    change_without_memory("m_create.db", memory_create);
+    change_without_memory("m_update.db", memory_update);
+    change_without_memory("m_rotate.db", memory_rotate);
+    change_without_memory("m_delete.db", memory_delete);
+    change_without_memory("m_recover.db", memory_recover);
+}
+
+TEST(a_store_opens_and_lists_without_memory_or_says_so)
+{
+    arka_auth *there = open_auth("m_open.db", 0, 10);
+    make(there, "a", ARKA_MAY_READ, "db.cpu");
+    bool failed = true;
+    for (long n = 1; failed; n++) {
+        arka_auth_options o = {
+            .db_path = path_of("m_open.db"), .cache_ttl_ms = 0, .cache_size = 10, .serves = true};
+        arka_buf text = ARKA_BUF_INIT;
+        arka_auth *auth = NULL;
+        arka_error err = {0};
+        kit_fail_allocation(n, false);
+        arka_status status = arka_auth_open(&o, &auth, &err);
+        if (status == ARKA_OK)
+            status = arka_token_each(auth, take_info, &text, &err);
+        failed = kit_allocation_failed();
+        kit_fail_allocation(0, false);
+        assert_true(status == ARKA_OK || (failed && status == ARKA_NOMEM && err.msg[0] != 0));
+        if (status == ARKA_OK && !text.failed)
+            assert_string_equal(
+                arka_buf_cstr(&text),
+                "1 a (of a test) 1 [db.cpu] high on created 1000 used 0 expires 0\n");
+        arka_auth_close(auth);
+        arka_buf_fini(&text);
+    }
+    arka_auth_close(there);
+}

@@ -42,14 +42,23 @@ typedef struct kit_os_fault {
         void); /* is called before the n-th, which then goes well: a place to look at things */
 } kit_os_fault;
 
-static kit_os_fault kit_os_script;
+/* Of the last fault; a thread may still be in a call while the next is set. */
+static struct {
+    atomic_int calls, error;
+    atomic_bool for_good, done;
+    void (*_Atomic at)(void);
+} kit_os_script;
 static atomic_long kit_os_left;
 static atomic_bool kit_os_hit;
 
 static inline void kit_os_fail(kit_os_fault fault)
 {
     atomic_store(&kit_os_left, 0);
-    kit_os_script = fault;
+    kit_os_script.calls = fault.calls;
+    kit_os_script.error = fault.error;
+    kit_os_script.for_good = fault.for_good;
+    kit_os_script.done = fault.done;
+    kit_os_script.at = fault.at;
     if (fault.n > 0)
         atomic_store(&kit_os_hit, false);
     atomic_store(&kit_os_left, fault.n);
@@ -79,9 +88,10 @@ static inline bool kit_os_strikes(kit_os_call call)
     if (left != 1)
         return false;
     atomic_store(&kit_os_hit, true);
-    if (kit_os_script.at != NULL)
-        kit_os_script.at();
-    return kit_os_script.at == NULL;
+    void (*at)(void) = kit_os_script.at;
+    if (at != NULL)
+        at();
+    return at == NULL;
 }
 
 /* What the call answers when it is struck; `work` is done first if the script says so. */
