@@ -1,5 +1,6 @@
 # What is installed where, and the Debian package made of it (make deb). Paths are those of a system:
-# configure with CMAKE_INSTALL_PREFIX=/usr (the preset `package` does).
+# configure with CMAKE_INSTALL_PREFIX=/usr, as the presets do.
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON) # arc and package_files are enough: no tests, no benches
 set(made ${CMAKE_BINARY_DIR}/package)
 file(MAKE_DIRECTORY ${made})
 
