@@ -1,6 +1,6 @@
 # arka_folder(NAME [USES folder...] [LIBS target...])
 #   One folder of src/ as one object library. It sees the headers of `src/` by path ("base/status.h");
-#   tools/check/floors compares what it includes with USES, and its unit tests link only it and
+#   tools/check/house.py compares what it includes with USES, and its unit tests link only it and
 #   its USES, so that a call upwards fails to link.
 # arka_program(NAME FOLDER ... USES ...) is a folder with a main in it.
 set_property(GLOBAL PROPERTY ARKA_FOLDERS "")

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Print the table of metrics of docs/observability.md, out of metrics.def and counters.def."""
 
 import pathlib

@@ -45,7 +45,7 @@ typedef int64_t arka_setting_MINUTES; /* minutes */
 
 /* What a setting is, beside its kind. */
 enum {
-    ARKA_LIVE = 1,   /* a reload takes it over at once, see config/reload.h */
+    ARKA_LIVE = 1,   /* a reload takes it over at once, see config/layers.h */
     ARKA_SECRET = 2, /* never shown, never in a sentence */
 };
 

@@ -111,9 +111,60 @@ def no_leftovers():
                 yield f"{path.relative_to(ROOT)}:{n}: {line.strip()[:80]}"
 
 
+def prose(name):
+    """A page's text without its code."""
+    return re.sub(r"^```.*?^```$|`[^`\n]*`", "", (ROOT / name).read_text(), flags=re.M | re.S)
+
+
+def anchors(path):
+    """What a link may name in a page: its headings, as their readers make addresses of them."""
+    heads = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def links_lead_somewhere():
+    for name in tracked():
+        if not name.endswith(".md") or not (ROOT / name).is_file():
+            continue
+        for link in re.findall(r"\]\(([^)\s]+)\)", prose(name)):
+            if re.match(r"[a-z]+:", link):
+                continue
+            file, _, anchor = link.partition("#")
+            to = (ROOT / name).parent / file if file else ROOT / name
+            if not to.exists():
+                yield f"{name}: there is no {link}"
+            elif anchor and to.suffix == ".md" and anchor not in anchors(to):
+                yield f"{name}: there is no heading {link}"
+
+
+def named_files_exist():
+    """Files of ours that pages and comments name in full, as `src/base/buf.h` or base/buf.h."""
+    folders = "|".join(p.name for p in sorted(SRC.iterdir()) if p.is_dir())
+    pattern = re.compile(rf"(?<![\w/.{{}}-])(?:(?:src|tests|tools|scripts|docs|bench|cmake|packaging)/[\w/-]+|(?:{folders})/\w+)"
+                         r"\.(?:c|h|def|py|md|sh|cmake|conf|service)\b(?![\w(/])")
+    for name in tracked():
+        if pathlib.Path(name).suffix not in (".c", ".h", ".def", ".md", ".py", ".cmake") or not (ROOT / name).is_file():
+            continue
+        for file in set(pattern.findall((ROOT / name).read_text())):
+            if not ((ROOT / file).exists() or (SRC / file).exists() or ((ROOT / name).parent / file).exists()):
+                yield f"{name}: there is no {file}"
+
+
+def scripts_can_be_run():
+    for name in tracked():
+        path = ROOT / name
+        if path.is_symlink() or not path.is_file():
+            continue
+        with path.open("rb") as f:
+            script = f.read(2) == b"#!"
+        if script != os.access(path, os.X_OK):
+            yield f"{name}: " + ("begins with #! and cannot be run" if script else "can be run and is no script")
+
+
 def main():
     failed = 0
-    for check in (floors, banned_calls, headers_stand_alone, no_machine_paths, no_leftovers):
+    for check in (floors, banned_calls, headers_stand_alone, no_machine_paths, no_leftovers, links_lead_somewhere,
+                  named_files_exist, scripts_can_be_run):
         found = list(check())
         print(("not ok " if found else "ok ") + check.__name__)
         for line in found[:20]:
