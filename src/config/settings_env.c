@@ -144,6 +144,20 @@ static bool is_known(const char *name, char near[ARKA_SETTING_ENV])
     return false;
 }
 
+/* A key that is accepted with a warning, by the name that its variable would have. */
+static const char *why_ignored(const char *name)
+{
+    for (int i = 0; i < arka_n_settings_ignored; i++) {
+        const arka_setting_ignored *g = &arka_settings_ignored[i];
+        char known[ARKA_SETTING_ENV];
+        arka_setting_env_name(g->key, known);
+        size_t n = strcspn(known, "*");
+        if (known[n] == 0 ? strcmp(known, name) == 0 : strncmp(known, name, n) == 0)
+            return g->why;
+    }
+    return NULL;
+}
+
 void arka_settings_check_environment(arka_settings *settings, char *const *environ)
 {
     for (; *environ != NULL; environ++) {
@@ -152,7 +166,13 @@ void arka_settings_check_environment(arka_settings *settings, char *const *envir
         if (strncmp(*environ, "ARC_", 4) != 0 || n >= sizeof name)
             continue;
         snprintf(name, sizeof name, "%.*s", (int)n, *environ);
-        if (looks_like_ours(name) && !is_known(name, near))
+        if (is_known(name, near))
+            continue;
+        const char *why = why_ignored(name);
+        if (why != NULL)
+            arka_settings__warn(settings, "environment variable %s is of no use here: %s", name,
+                                why);
+        else if (looks_like_ours(name))
             arka_settings__warn(settings, "environment variable %s sets nothing%s%s%s", name,
                                 *near ? ": did you mean " : "", near, *near ? "?" : "");
     }

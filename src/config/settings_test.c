@@ -389,14 +389,29 @@ TEST(keys_of_no_use_are_warned_of)
 
 TEST(variables_that_look_like_ours_and_are_none_are_warned_of)
 {
-    char *environ[] = {(char[]){"ARC_QUERY_TIMOUT=5"}, (char[]){"ARC_QUERY_TIMEOUT=5"},
-                       (char[]){"ARC_PORT=1"},         (char[]){"ARC_CONFIG_FILE=x"},
-                       (char[]){"ARC_TOKEN=x"},        (char[]){"PATH=/bin"},
-                       (char[]){"ARC_LOG_LEVEL=info"}, NULL};
+    char *environ[] = {(char[]){"ARC_QUERY_TIMOUT=5"},
+                       (char[]){"ARC_QUERY_TIMEOUT=5"},
+                       (char[]){"ARC_PORT=1"},
+                       (char[]){"ARC_CONFIG_FILE=x"},
+                       (char[]){"ARC_TOKEN=x"},
+                       (char[]){"PATH=/bin"},
+                       (char[]){"ARC_LOG_LEVEL=info"},
+                       (char[]){"ARC_MQTT_BROKER=x"},
+                       (char[]){"ARC_MQTTX=1"},
+                       (char[]){"ARC_SERVER_READ_TIMEOUT=3"},
+                       (char[]){"ARC_DELETE_ENABLED=true"},
+                       NULL};
     arka_settings s;
     begin(&s);
     arka_settings_check_environment(&s, environ);
-    assert_int_equal(s.notes.n, 1);
+    assert_int_equal(s.notes.n, 3);
+    assert_string_equal(
+        s.notes.items[1].text,
+        "environment variable ARC_MQTT_BROKER is of no use here: this version has no MQTT");
+    assert_string_equal(s.notes.items[2].text,
+                        "environment variable ARC_SERVER_READ_TIMEOUT is of no use here: "
+                        "server.header_timeout and server.body_timeout bound how long a request "
+                        "may take to come");
     assert_string_equal(s.notes.items[0].text,
                         "environment variable ARC_QUERY_TIMOUT sets nothing: did you mean "
                         "ARC_QUERY_TIMEOUT?");
