@@ -18,15 +18,6 @@ const char *arka_exposition_content_type(arka_exposition format)
 
 /* ---- choosing ---- */
 
-static arka_slice trim(arka_slice s)
-{
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
-        s.data++, s.len--;
-    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
-
 /* What stands before `mark`; `rest` is what follows it, empty when there is none. */
 static arka_slice cut(arka_slice *rest, char mark)
 {
@@ -34,11 +25,11 @@ static arka_slice cut(arka_slice *rest, char mark)
     arka_slice head = *rest;
     if (at == NULL) {
         *rest = (arka_slice){rest->data + rest->len, 0};
-        return trim(head);
+        return arka_slice_trim(head);
     }
     head.len = (size_t)(at - rest->data);
     *rest = (arka_slice){at + 1, rest->len - head.len - 1};
-    return trim(head);
+    return arka_slice_trim(head);
 }
 
 static bool is(arka_slice word, const char *name)
@@ -53,7 +44,7 @@ static double quality(arka_slice parameters, arka_slice *version)
     double q = 1;
     while (parameters.len > 0) {
         arka_slice value = cut(&parameters, ';'), name = cut(&value, '=');
-        value = trim(value);
+        value = arka_slice_trim(value);
         if (is(name, "version"))
             *version = value;
         if (is(name, "q") && !arka_parse_f64(value.data, value.len, &q))

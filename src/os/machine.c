@@ -44,17 +44,6 @@ static bool has_word(arka_slice list, const char *word)
     return false;
 }
 
-static arka_slice trim(arka_slice s)
-{
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
-        s.data++;
-        s.len--;
-    }
-    while (s.len > 0 && (s.data[s.len - 1] == '\n' || s.data[s.len - 1] == ' '))
-        s.len--;
-    return s;
-}
-
 /* ---- control groups ---- */
 
 bool arka_cgroup_parse_path(arka_slice text, arka_cgroup_version version, arka_slice *out)
@@ -89,7 +78,7 @@ bool arka_cgroup_parse_mount(arka_slice text, arka_cgroup_version version, arka_
         next_part(&line, ' '); /* the device */
         bool fits = version == ARKA_CGROUP_V2 ? arka_slice_eq(type, ARKA_SLICE("cgroup2"))
                                               : arka_slice_eq(type, ARKA_SLICE("cgroup")) &&
-                                                    has_word(trim(line), "memory");
+                                                    has_word(arka_slice_trim(line), "memory");
         if (fits && field[4].len > 0) {
             *root = field[3];
             *mount_point = field[4];
@@ -103,7 +92,7 @@ int64_t arka_cgroup_parse_bytes(arka_slice text)
 {
     int64_t bytes;
     uint64_t wide;
-    text = trim(text);
+    text = arka_slice_trim(text);
     if (arka_slice_eq(text, ARKA_SLICE("max")))
         return INT64_MAX;
     if (arka_parse_i64(text.data, text.len, &bytes))
@@ -235,7 +224,7 @@ void arka_process_parse_status(arka_slice text, arka_process_usage *out)
         *wanted[i].into = -1;
     arka_slice line;
     while (next_line(&text, &line)) { /* "VmRSS:	    1636 kB" */
-        arka_slice name = next_part(&line, ':'), value = trim(line);
+        arka_slice name = next_part(&line, ':'), value = arka_slice_trim(line);
         value = next_part(&value, ' ');
         int64_t n;
         for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)

@@ -11,15 +11,6 @@ enum { GZIP_LEVEL = 1, ZSTD_LEVEL_OF_ANSWERS = 1, GZIP_WINDOW = 15 + 16, STEP = 
 
 /* ---- what is accepted ---- */
 
-static arka_slice trim(arka_slice s)
-{
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
-        s.data++, s.len--;
-    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
-
 /* What stands before the first `mark`, which is taken away with it. */
 static arka_slice take_until(arka_slice *rest, char mark)
 {
@@ -27,7 +18,7 @@ static arka_slice take_until(arka_slice *rest, char mark)
     arka_slice part = {rest->data, at ? (size_t)(at - rest->data) : rest->len};
     size_t used = part.len + (at != NULL);
     *rest = (arka_slice){rest->data + used, rest->len - used};
-    return trim(part);
+    return arka_slice_trim(part);
 }
 
 static bool is_word(arka_slice s, const char *word)
@@ -57,7 +48,7 @@ static int find_weight(arka_slice parameters)
         arka_slice one = take_until(&parameters, ';');
         arka_slice name = take_until(&one, '=');
         if (is_word(name, "q"))
-            return read_weight(trim(one));
+            return read_weight(arka_slice_trim(one));
     }
     return 1000;
 }

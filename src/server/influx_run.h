@@ -91,8 +91,6 @@ ARKA_MUST_USE arka_status arka_influx_put_where(const arka_influx_where *where, 
 ARKA_MUST_USE arka_status arka_influx_put_having(const arka_influxql_expr *condition,
                                                  arka_slice table, const arka_schema *schema,
                                                  arka_buf *sql, arka_error *err);
-void arka_influx_put_identifier(arka_buf *sql, arka_slice name);
-void arka_influx_put_literal(arka_buf *sql, arka_slice text);
 /** FROM "database"."table" */
 void arka_influx_put_from(arka_buf *sql, arka_slice database, arka_slice table);
 

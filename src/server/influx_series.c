@@ -166,7 +166,7 @@ static arka_status keep_present(look *l, arka_error *err)
         return arka_fail_nomem(err, "a list of tags", l->tags.n);
     for (size_t i = 0; i < l->tags.n; i++) {
         arka_buf_text(&l->sql, i == 0 ? "SELECT bool_or(" : ", bool_or(");
-        arka_influx_put_identifier(&l->sql, l->tags.items[i]->name);
+        arka_sql_quote(&l->sql, '"', l->tags.items[i]->name);
         arka_buf_printf(&l->sql, " <> '') AS c%zu", i);
     }
     ARKA_TRY(put_from_where(l, err));
@@ -219,7 +219,7 @@ static arka_status put_values_from(look *l, const arka_field **tags, size_t n, a
 {
     for (size_t i = 0; i < n; i++) {
         arka_buf_text(&l->sql, i == 0 ? " FROM (SELECT " : " UNION ALL SELECT ");
-        arka_influx_put_identifier(&l->sql, tags[i]->name);
+        arka_sql_quote(&l->sql, '"', tags[i]->name);
         arka_buf_literal(&l->sql, " AS v");
         ARKA_TRY(put_from_where(l, err));
     }
@@ -306,7 +306,7 @@ static arka_status put_distinct_from(look *l, arka_error *err)
     arka_buf_literal(&l->sql, " FROM (SELECT DISTINCT ");
     for (size_t i = 0; i < l->tags.n; i++) {
         arka_buf_text(&l->sql, i == 0 ? "coalesce(" : ", coalesce(");
-        arka_influx_put_identifier(&l->sql, l->tags.items[i]->name);
+        arka_sql_quote(&l->sql, '"', l->tags.items[i]->name);
         arka_buf_printf(&l->sql, ", '') AS t%zu", i);
     }
     if (l->tags.n == 0)
@@ -322,14 +322,14 @@ static void put_series_key(look *l)
     arka_buf part = ARKA_BUF_INIT;
     put_escaped(&part, l->table, false);
     arka_buf_literal(&l->sql, "concat(");
-    arka_influx_put_literal(&l->sql, (arka_slice){part.data, part.len});
+    arka_sql_quote(&l->sql, '\'', (arka_slice){part.data, part.len});
     for (size_t i = 0; i < l->tags.n; i++) {
         arka_buf_clear(&part);
         arka_buf_byte(&part, ',');
         put_escaped(&part, l->tags.items[i]->name, true);
         arka_buf_byte(&part, '=');
         arka_buf_printf(&l->sql, ", CASE WHEN t%zu <> '' THEN ", i);
-        arka_influx_put_literal(&l->sql, (arka_slice){part.data, part.len});
+        arka_sql_quote(&l->sql, '\'', (arka_slice){part.data, part.len});
         arka_buf_printf(&l->sql,
                         " || replace(replace(replace(t%zu, ',', '\\,'), '=', '\\='), ' ', '\\ ') "
                         "ELSE '' END",
@@ -346,7 +346,7 @@ static void put_series_order(look *l)
     arka_buf_literal(&l->sql, "concat(''");
     for (size_t i = 0; i < l->tags.n; i++) {
         arka_buf_printf(&l->sql, ", CASE WHEN t%zu <> '' THEN concat(chr(2), ", i);
-        arka_influx_put_literal(&l->sql, l->tags.items[i]->name);
+        arka_sql_quote(&l->sql, '\'', l->tags.items[i]->name);
         arka_buf_printf(&l->sql, ", chr(1), t%zu) ELSE '' END", i);
     }
     arka_buf_byte(&l->sql, ')');

@@ -161,11 +161,11 @@ arka_status arka_influx_match(arka_influx *q, const arka_slice *names, size_t n,
     arka_buf_literal(&sql, "SELECT i FROM (VALUES ");
     for (size_t i = 0; i < n; i++) {
         arka_buf_printf(&sql, "%s(%zu, ", i > 0 ? ", " : "", i);
-        arka_influx_put_literal(&sql, names[i]);
+        arka_sql_quote(&sql, '\'', names[i]);
         arka_buf_byte(&sql, ')');
     }
     arka_buf_literal(&sql, ") t(i, x) WHERE regexp_matches(x, ");
-    arka_influx_put_literal(&sql, regex);
+    arka_sql_quote(&sql, '\'', regex);
     arka_buf_byte(&sql, ')');
     arka_status status = arka_influx_sql(q, &sql, mark, &m, err);
     arka_buf_fini(&sql);
@@ -208,7 +208,7 @@ arka_status arka_influx_check_regex(arka_influx *q, const arka_influxql_expr *re
     arka_buf sql = ARKA_BUF_INIT;
     arka_error own = {0};
     arka_buf_literal(&sql, "SELECT regexp_matches('', ");
-    arka_influx_put_literal(&sql, regex->text);
+    arka_sql_quote(&sql, '\'', regex->text);
     arka_buf_byte(&sql, ')');
     arka_status status = arka_influx_sql(q, &sql, ignore_row, NULL, &own);
     arka_buf_fini(&sql);

@@ -4,34 +4,12 @@
 #include "base/civil.h"
 #include "server/influx_run.h"
 
-void arka_influx_put_identifier(arka_buf *sql, arka_slice name)
-{
-    arka_buf_byte(sql, '"');
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.data[i] == '"')
-            arka_buf_byte(sql, '"');
-        arka_buf_byte(sql, name.data[i]);
-    }
-    arka_buf_byte(sql, '"');
-}
-
-void arka_influx_put_literal(arka_buf *sql, arka_slice text)
-{
-    arka_buf_byte(sql, '\'');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '\'')
-            arka_buf_byte(sql, '\'');
-        arka_buf_byte(sql, text.data[i]);
-    }
-    arka_buf_byte(sql, '\'');
-}
-
 void arka_influx_put_from(arka_buf *sql, arka_slice database, arka_slice table)
 {
     arka_buf_literal(sql, " FROM ");
-    arka_influx_put_identifier(sql, database);
+    arka_sql_quote(sql, '"', database);
     arka_buf_byte(sql, '.');
-    arka_influx_put_identifier(sql, table);
+    arka_sql_quote(sql, '"', table);
 }
 
 /* ---- one comparison ---- */
@@ -80,7 +58,7 @@ static void put_tag(const scope *c, const arka_influxql_expr *variable)
         return;
     }
     arka_buf_literal(c->sql, "coalesce(");
-    arka_influx_put_identifier(c->sql, tag->name);
+    arka_sql_quote(c->sql, '"', tag->name);
     arka_buf_literal(c->sql, ", '')");
 }
 
@@ -90,7 +68,7 @@ static void put_test(arka_buf *sql, arka_influxql_op op, const arka_influxql_exp
         arka_buf_text(sql, op == ARKA_INFLUXQL_EQ ? " = " : " <> ");
     else
         arka_buf_literal(sql, ", ");
-    arka_influx_put_literal(sql, value->text);
+    arka_sql_quote(sql, '\'', value->text);
     if (op == ARKA_INFLUXQL_MATCH || op == ARKA_INFLUXQL_NOT_MATCH)
         arka_buf_byte(sql, ')');
 }
@@ -112,7 +90,7 @@ static bool is_text(const arka_influxql_expr *e)
 static void put_name_test(const scope *c, arka_influxql_op op, const arka_influxql_expr *value)
 {
     put_test_head(c->sql, op);
-    arka_influx_put_literal(c->sql, c->table);
+    arka_sql_quote(c->sql, '\'', c->table);
     put_test(c->sql, op, value);
 }
 

@@ -6,6 +6,7 @@
 #include "base/civil.h"
 #include "columnar/types.h"
 #include "sql/tree.h"
+#include "sql/sql.h"
 
 /* DuckDB's now() is the start of its transaction, a little after our clock was read; and clocks
  * step. */
@@ -36,17 +37,6 @@ static bool is_class(const arka_tree *t, const char *class)
 
 /* ---- constants: back to SQL, and through DuckDB ---- */
 
-static void put_literal(arka_buf *sql, arka_slice text)
-{
-    arka_buf_byte(sql, '\'');
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '\'')
-            arka_buf_byte(sql, '\'');
-        arka_buf_byte(sql, text.data[i]);
-    }
-    arka_buf_byte(sql, '\'');
-}
-
 static bool put_constant(arka_buf *sql, const arka_tree *t);
 
 static bool put_value(arka_buf *sql, const arka_tree *constant)
@@ -58,7 +48,7 @@ static bool put_value(arka_buf *sql, const arka_tree *constant)
     if (v == NULL || arka_tree_true(value, "is_null"))
         return false;
     if (v->kind == ARKA_TREE_STRING && arka_slice_eq(type, ARKA_SLICE("VARCHAR")))
-        put_literal(sql, v->text);
+        arka_sql_quote(sql, '\'', v->text);
     else if (v->kind == ARKA_TREE_NUMBER && one_of(type, NUMBERS))
         arka_buf_slice(sql, v->text);
     else

@@ -86,15 +86,6 @@ static arka_status prove(const arka_parser *parser, const char *parameter, const
 
 /* ---- parts ---- */
 
-static arka_slice trim(arka_slice s)
-{
-    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
-        s = (arka_slice){s.data + 1, s.len - 1};
-    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
-        s.len--;
-    return s;
-}
-
 /* One name between quotes, and not "a" FROM b --", which begins and ends like one. */
 static bool is_quoted(arka_slice name)
 {
@@ -105,7 +96,7 @@ static bool is_quoted(arka_slice name)
 
 static arka_status put_columns(arka_buf *out, arka_slice columns, arka_error *err)
 {
-    arka_slice rest = trim(columns);
+    arka_slice rest = arka_slice_trim(columns);
     if (rest.len == 0 || arka_slice_eq(rest, ARKA_SLICE("*"))) {
         arka_buf_byte(out, '*');
         return ARKA_OK;
@@ -113,7 +104,7 @@ static arka_status put_columns(arka_buf *out, arka_slice columns, arka_error *er
     for (bool more = true; more;) {
         const char *comma = memchr(rest.data, ',', rest.len);
         size_t n = comma ? (size_t)(comma - rest.data) : rest.len;
-        arka_slice name = trim((arka_slice){rest.data, n});
+        arka_slice name = arka_slice_trim((arka_slice){rest.data, n});
         if (name.len == 0)
             return arka_fail(err, ARKA_INPUT, "columns: a name is missing in '%.*s'",
                              columns.len > 80 ? 80 : (int)columns.len, columns.data);

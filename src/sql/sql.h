@@ -187,4 +187,7 @@ typedef struct arka_select {
 ARKA_MUST_USE arka_status arka_select_to_sql(arka_sql *sql, const arka_select *select,
                                              arka_buf *out, arka_error *err);
 
+/** `text` between quotes of that kind, doubled inside: a name for '"', a literal for '\''. */
+void arka_sql_quote(arka_buf *out, char quote, arka_slice text);
+
 #endif

@@ -182,7 +182,4 @@ ARKA_MUST_USE arka_status arka_inspections_inspect(arka_inspections *cache, cons
 /** The one that is there already; NULL: there is none. A reference. */
 arka_inspection *arka_inspections_find(arka_inspections *cache, arka_slice text);
 
-/** `text` between quotes of that kind, doubled inside: a name for '"', a literal for '\''. */
-void arka_sql_quote(arka_buf *out, char quote, arka_slice text);
-
 #endif
