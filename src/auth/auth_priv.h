@@ -64,12 +64,14 @@ typedef struct arka_change {
     bool found;         /* row is one of the table's */
 } arka_change;
 
-ARKA_MUST_USE arka_status arka_change__begin(arka_change *c, arka_auth *auth, arka_error *err);
+ARKA_MUST_USE arka_status arka_change__begin(arka_change *c, arka_auth *auth,
+                                             arka_error *err) ARKA_NO_ANALYSIS;
 /** With the row of that id. ARKA_NOTFOUND: it has to be finished all the same. */
 ARKA_MUST_USE arka_status arka_change__begin_with(arka_change *c, arka_auth *auth, int64_t id,
                                                   arka_error *err);
 /** Commits, or with another status than ARKA_OK takes all back; no token is trusted unseen then. */
-ARKA_MUST_USE arka_status arka_change__finish(arka_change *c, arka_status status, arka_error *err);
+ARKA_MUST_USE arka_status arka_change__finish(arka_change *c, arka_status status,
+                                              arka_error *err) ARKA_NO_ANALYSIS;
 /** Keeps the row: an arka_each_token_row over an arka_change. */
 ARKA_MUST_USE arka_status arka_change__take_row(void *context, const arka_token_row *row,
                                                 arka_error *err);

@@ -242,13 +242,14 @@ static void tell_suppressed(const arka_log *log, const char *event, int64_t n)
 }
 
 static void write_message(const arka_log *log, arka_log_level level, const char *event,
+                          arka_log_about about, const char *format, va_list args) ARKA_PRINTF(5, 0);
+static void write_message(const arka_log *log, arka_log_level level, const char *event,
                           arka_log_about about, const char *format, va_list args)
 {
     char message[ARKA_LOG_MESSAGE], request_id[160];
     int64_t suppressed = 0;
-    if (log->kept != NULL &&
-        !arka_log_keeper_admit(log->kept, about.every ? NULL : event, level, arka_mono_now(),
-                               &suppressed))
+    if (log->kept != NULL && !arka_log_keeper_admit(log->kept, about.every ? NULL : event, level,
+                                                    arka_mono_now(), &suppressed))
         return;
     if (suppressed > 0)
         tell_suppressed(log, event, suppressed);

@@ -123,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
                                       .column_type = data[0] & 0x40 ? column_type : NULL};
     arka_buf longer = ARKA_BUF_INIT;
     arka_buf_append(&longer, data + 1, n - 1);
-    arka_buf_literal(&longer, TAIL);
+    arka_buf_append(&longer, TAIL, sizeof TAIL - 1);
     arka_writes alone = {0}, followed = {0};
     require(arka_lineproto_parse(data + 1, n - 1, &options, &alone, NULL) == ARKA_OK);
     require(arka_lineproto_parse(longer.data, longer.len, &options, &followed, NULL) == ARKA_OK);

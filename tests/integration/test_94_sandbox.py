@@ -11,7 +11,9 @@ import sys
 
 import pytest
 
-from conftest import binary, environment
+from conftest import binary, environment, is_thread_sanitized
+
+pytestmark = pytest.mark.skipif(is_thread_sanitized(), reason="servers under ThreadSanitizer have no sandbox")
 
 # ENOSYS for landlock_create_ruleset (444), then the program that follows.
 HIDE_LANDLOCK = """
