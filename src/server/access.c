@@ -1,5 +1,9 @@
 #include "server/access.h"
 
+#include <microhttpd.h>
+#include <netinet/in.h>
+
+#include "base/hash.h"
 #include "server/credential.h"
 #include "server/server_priv.h"
 
@@ -48,17 +52,38 @@ static bool is_open(const arka_request *r)
 
 /* ---- who asks ---- */
 
-arka_status arka_access_prove(arka_request *r, arka_identity **out, arka_error *err)
+/* Of an IPv6 address what stands for a network: its owner has 2^64 of them. */
+static uint64_t place_of(const arka_request *r)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *from = info ? info->client_addr : NULL;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    if (from != NULL && from->sa_family == AF_INET) {
+        memcpy(&v4, from, sizeof v4);
+        return arka_hash(&v4.sin_addr, 4, 0);
+    }
+    if (from == NULL || from->sa_family != AF_INET6)
+        return 0;
+    memcpy(&v6, from, sizeof v6);
+    const unsigned char *bytes = v6.sin6_addr.s6_addr;
+    return IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr) ? arka_hash(bytes + 12, 4, 0)
+                                               : arka_hash(bytes, 8, 0);
+}
+
+arka_status arka_access_prove(arka_request *r, bool may_wait, arka_identity **out, arka_error *err)
 {
     arka_credential credential;
+    arka_auth_asker asker = {place_of(r), may_wait};
     *out = NULL;
     arka_credential_find(r, &credential);
     arka_status status =
         credential.first.len == 0
             ? arka_fail(err, ARKA_NOTFOUND,
                         "this needs a token: send it as 'Authorization: Bearer TOKEN'")
-            : arka_auth_check(r->server->auth, credential.first, credential.second, r->arrived_us,
-                              out, err);
+            : arka_auth_check_from(r->server->auth, &asker, credential.first, credential.second,
+                                   r->arrived_us, out, err);
     arka_credential_wipe(&credential);
     return status;
 }
@@ -83,19 +108,33 @@ arka_handled arka_access_refuse(arka_request *r, arka_rights needed)
                              arka_right_name(needed), r->identity ? r->identity->name : "");
 }
 
-void arka_access_check(arka_request *r)
+static void check(arka_request *r, bool may_wait)
 {
     arka_error err = {0};
     r->identity = NULL;
-    if (is_open(r))
+    arka_status status = arka_access_prove(r, may_wait, &r->identity, &err);
+    r->unproven = status == ARKA_LIMIT;
+    if (r->unproven)
         return;
-    if (arka_access_prove(r, &r->identity, &err) != ARKA_OK) {
+    if (status != ARKA_OK) {
         answer_unproven(r, &err);
         return;
     }
     arka_rights needed = rights_of(r->route);
     if (!arka_rights_has(r->identity->rights, needed))
         arka_access_refuse(r, needed);
+}
+
+void arka_access_check(arka_request *r)
+{
+    r->identity = NULL;
+    if (!is_open(r))
+        check(r, false);
+}
+
+void arka_access_check_slowly(arka_request *r)
+{
+    check(r, true);
 }
 
 void arka_access_drop(arka_request *r)

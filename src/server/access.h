@@ -13,16 +13,21 @@
  * Once a request, when its route is known and before anything of its body is used: finds the
  * credential (credential.h), proves it, sets r->identity. If the route asks for more than that is
  * worth, the answer is made: 401, 403, or 503 when the store cannot be read. Public routes, and
- * paths of auth.allowlist, do not look at the credential: r->identity stays NULL.
+ * paths of auth.allowlist, do not look at the credential: r->identity stays NULL. It never waits:
+ * when only a slow hash can tell, r->unproven is set, and nothing else may be done with the request
+ * before arka_access_check_slowly, on a thread of server->provers, has done the rest.
  */
 void arka_access_check(arka_request *r);
+void arka_access_check_slowly(arka_request *r);
 /** Gives r->identity back. */
 void arka_access_drop(arka_request *r);
 /**
  * The proof alone, for a route that is public. ARKA_NOTFOUND: there is no credential;
- * ARKA_FORBIDDEN: it is not valid; ARKA_BUSY: try again. *out is one reference.
+ * ARKA_FORBIDDEN: it is not valid; ARKA_BUSY: try again; ARKA_LIMIT: only a slow hash can tell, for
+ * which it `may_wait` on a thread of server->provers alone. *out is one reference.
  */
-ARKA_MUST_USE arka_status arka_access_prove(arka_request *r, arka_identity **out, arka_error *err);
+ARKA_MUST_USE arka_status arka_access_prove(arka_request *r, bool may_wait, arka_identity **out,
+                                            arka_error *err);
 
 /** Beyond the route: may it do this as well? */
 bool arka_access_may(const arka_request *r, arka_rights rights);

@@ -211,16 +211,9 @@ static arka_handled answer_invalid(arka_request *r, const arka_error *err)
     return ARKA_ANSWERED;
 }
 
-arka_handled arka_handle_auth_verify(arka_request *r)
+static arka_handled answer_valid(arka_request *r, const arka_identity *who)
 {
-    ARKA_AUTO(arka_identity) who = NULL;
     arka_error err = {0};
-    if (!r->server->settings->auth_enabled)
-        return arka_answer_error(r, 404, "not_found",
-                                 "Cannot %s /api/v1/auth/verify: authentication is switched off",
-                                 r->method_name);
-    if (arka_access_prove(r, &who, &err) != ARKA_OK)
-        return answer_invalid(r, &err);
     writing w = {.out = arka_answer_json(r, 200)};
     arka_buf_literal(w.out, "{\"success\":true,\"valid\":true,\"permissions\":");
     arka_rights_json(w.out, who->rights);
@@ -229,6 +222,36 @@ arka_handled arka_handle_auth_verify(arka_request *r)
         return answer_invalid(r, &err); /* deleted this very moment */
     arka_buf_byte(w.out, '}');
     return ARKA_ANSWERED;
+}
+
+static void verify_slowly(void *context)
+{
+    ARKA_AUTO(arka_identity) who = NULL;
+    arka_request *r = context;
+    arka_error err = {0};
+    if (arka_access_prove(r, true, &who, &err) == ARKA_OK)
+        answer_valid(r, who);
+    else
+        answer_invalid(r, &err);
+    arka_http_give_back(r);
+}
+
+arka_handled arka_handle_auth_verify(arka_request *r)
+{
+    ARKA_AUTO(arka_identity) who = NULL;
+    arka_error err = {0};
+    if (!r->server->settings->auth_enabled)
+        return arka_answer_error(r, 404, "not_found",
+                                 "Cannot %s /api/v1/auth/verify: authentication is switched off",
+                                 r->method_name);
+    arka_status status = arka_access_prove(r, false, &who, &err);
+    if (status == ARKA_LIMIT) {
+        err = (arka_error){0};
+        status = arka_workers_submit(r->server->provers, verify_slowly, r, &err);
+        if (status == ARKA_OK)
+            return ARKA_DETACHED;
+    }
+    return status == ARKA_OK ? answer_valid(r, who) : answer_invalid(r, &err);
 }
 
 /* ---- tokens ---- */

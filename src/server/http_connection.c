@@ -1,6 +1,7 @@
 #include "server/http_priv.h"
 
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "server/access.h"
@@ -11,12 +12,14 @@
 enum {
     KEPT_BODY = 256 << 10, /* of a connection's body buffer, between requests */
     EVICT_MS = 1000,       /* who has been idle for less keeps its connection */
+    EVICT_LOOKS = 8,       /* at who could go instead of one that has just sent something */
 };
 
 void arka_connection_enter(arka_connection *c, arka_phase to)
 {
     static const arka_slow_stage STAGES[] = {
-        [ARKA_PHASE_IDLE] = ARKA_SLOW_IDLE,      [ARKA_PHASE_BODY] = ARKA_SLOW_BODY,
+        [ARKA_PHASE_IDLE] = ARKA_SLOW_IDLE,      [ARKA_PHASE_PROOF] = ARKA_SLOW_WORK,
+        [ARKA_PHASE_BODY] = ARKA_SLOW_BODY,
         [ARKA_PHASE_DRAINING] = ARKA_SLOW_DRAIN, [ARKA_PHASE_WITH_WORKER] = ARKA_SLOW_WORK,
         [ARKA_PHASE_SENT] = ARKA_SLOW_WRITE,
     };
@@ -103,8 +106,13 @@ void arka_connection_on_completed(void *context, struct MHD_Connection *connecti
                                   enum MHD_RequestTerminationCode how)
 {
     arka_connection *c = *request;
-    if (c != NULL && c->phase != ARKA_PHASE_IDLE)
-        finish_request(c);
+    if (c == NULL || c->phase == ARKA_PHASE_IDLE)
+        return;
+    /* given back, but the client was gone: the library asks for no answer, its handler ends all the
+     * same */
+    if (c->phase == ARKA_PHASE_WITH_WORKER && c->request.resume != NULL)
+        c->request.resume(&c->request);
+    finish_request(c);
 }
 
 /* ---- connections that come, go, and last too long ---- */
@@ -112,12 +120,14 @@ void arka_connection_on_completed(void *context, struct MHD_Connection *connecti
 void arka_connection_break_off(arka_connection *c)
 {
     struct linger at_once = {.l_onoff = 1};
+    c->slow.stage = ARKA_SLOW_WORK; /* it is told once */
     setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     shutdown(c->fd, SHUT_RDWR);
 }
 
 void arka_connection_end_idle(arka_connection *c)
 {
+    c->over = true;
     arka_slow_enter(&c->slow, ARKA_SLOW_WORK, arka_loop_now(c->loop));
     arka_slow_move(&c->crowd->busy, &c->slow);
     shutdown(c->fd, SHUT_RDWR);
@@ -129,15 +139,32 @@ arka_connection *arka_connection_of_slow(arka_slow *slow)
     return (arka_connection *)((char *)slow - offsetof(arka_connection, slow));
 }
 
+/*
+ * Who was idle longest, and for long enough; NULL: nobody. Not one whose next request is here
+ * already, if that can be helped.
+ */
+static arka_connection *idlest(arka_crowd *of, arka_mono now)
+{
+    arka_slow *at = arka_slow_first(&of->idle), *first = at;
+    for (int i = 0; i < EVICT_LOOKS && at != NULL; i++, at = arka_slow_next(&of->idle, at)) {
+        int unread = 0;
+        if (now.ns - at->since.ns < EVICT_MS * INT64_C(1000000))
+            break;
+        if (ioctl(arka_connection_of_slow(at)->fd, FIONREAD, &unread) == 0 && unread == 0)
+            return arka_connection_of_slow(at);
+    }
+    if (first == NULL || now.ns - first->since.ns < EVICT_MS * INT64_C(1000000))
+        return NULL;
+    return arka_connection_of_slow(first);
+}
+
 /* One too many: the one that was idle longest goes, or, when all are in use, the newest. */
 static void make_room(arka_crowd *of, arka_connection *newest)
 {
     arka_counters *counters = &of->http->server->counters;
-    arka_slow *first = arka_slow_first(&of->idle);
-    bool idle = first != NULL &&
-                arka_loop_now(newest->loop).ns - first->since.ns >= EVICT_MS * INT64_C(1000000);
+    arka_connection *idle = idlest(of, arka_loop_now(newest->loop));
     arka_count(idle ? &counters->connections_evicted : &counters->connections_refused, 1);
-    arka_connection_end_idle(idle ? arka_connection_of_slow(first) : newest);
+    arka_connection_end_idle(idle ? idle : newest);
 }
 
 static arka_connection *new_connection(arka_crowd *of, struct MHD_Connection *mhd)

@@ -45,7 +45,8 @@ struct arka_http {
 
 typedef enum arka_phase {
     ARKA_PHASE_IDLE,        /* between requests */
-    ARKA_PHASE_BODY,        /* begun, its body is coming */
+    ARKA_PHASE_PROOF,       /* begun, and suspended until it is known who asks */
+    ARKA_PHASE_BODY,        /* its body is coming */
     ARKA_PHASE_DRAINING,    /* refused on the wire already; the connection ends soon */
     ARKA_PHASE_WITH_WORKER, /* suspended until the worker gives it back */
     ARKA_PHASE_SENT,        /* the answer is the library's */
@@ -69,6 +70,7 @@ typedef struct arka_connection {
     int64_t charged;  /* body.cap, as counted in http->body_bytes */
     bool discard;     /* the answer stands: what comes of the body is dropped */
     bool handled;     /* the handler has run */
+    bool over;        /* its client was told that it ends: no request of it is begun any more */
 } arka_connection;
 
 /* ---- http_connection.c ---- */
@@ -94,7 +96,9 @@ void arka_connection_on_ended(void *connection);
 /* ---- http_begin.c ---- */
 
 enum MHD_Result arka_connection_begin(arka_connection *c, struct MHD_Connection *mhd,
-                                      const char *method);
+                                      const char *method, const char *version);
+/** Who asks is known now. */
+enum MHD_Result arka_connection_go_on(arka_connection *c);
 
 /* ---- http_body.c ---- */
 
@@ -112,6 +116,8 @@ enum MHD_Result arka_connection_refuse_size(arka_connection *c);
 enum MHD_Result arka_connection_on_request(void *context, struct MHD_Connection *mhd,
                                            const char *url, const char *method, const char *version,
                                            const char *upload, size_t *n_upload, void **request);
+/** Its connection is looked at again, soon, on its own thread. Any thread; nothing of it after. */
+void arka_http_wake(arka_request *r);
 /** The handler runs now, on this thread. */
 void arka_connection_run_here(arka_connection *c);
 

@@ -43,12 +43,17 @@ arka_loop *arka_http_loop(arka_request *r)
     return connection_of(r)->loop;
 }
 
-void arka_http_give_back(arka_request *r)
+void arka_http_wake(arka_request *r)
 {
     arka_connection *c = connection_of(r);
+    arka_loop_resume(c->loop, &c->resuming, r->connection);
+}
+
+void arka_http_give_back(arka_request *r)
+{
     if (r->answer.stream == NULL)
         arka_compress_answer(r);
-    arka_loop_resume(c->loop, &c->resuming, r->connection);
+    arka_http_wake(r);
 }
 
 static enum MHD_Result send_answer(arka_connection *c)
@@ -98,7 +103,10 @@ enum MHD_Result arka_connection_on_request(void *context, struct MHD_Connection 
         return MHD_NO; /* out of memory when it was accepted */
     switch (c->phase) {
     case ARKA_PHASE_IDLE:
-        return arka_connection_begin(c, mhd, method);
+        return arka_connection_begin(c, mhd, method, version);
+    case ARKA_PHASE_PROOF:
+        *n_upload = 0;
+        return arka_connection_go_on(c);
     case ARKA_PHASE_BODY:
     case ARKA_PHASE_DRAINING:
         return *n_upload > 0 ? arka_connection_take_body(c, upload, n_upload) : end_of_body(c);

@@ -23,10 +23,12 @@ struct arka_request {
     int64_t arrived_us; /* wall clock */
     arka_method method;
     const char *method_name; /* as sent */
+    bool is_old;             /* HTTP/1.0: an answer of unknown length ends with its connection */
     arka_slice path;         /* decoded and normalised */
     arka_slice query;        /* behind '?', as sent */
     const arka_route *route; /* NULL: unknown, answered already */
     struct arka_identity *identity; /* who asks; NULL: nobody was asked, see access.h */
+    bool unproven;                  /* not known yet: arka_access_check_slowly has to tell */
     arka_slice args[ARKA_ROUTE_ARGS];
     arka_slice body; /* as sent, whole */
     arka_answer answer;

@@ -8,7 +8,7 @@
 
 static arka_status start(arka_server *server, arka_error *err)
 {
-    enum { WAITING_WRITES = 1024 };
+    enum { WAITING_WRITES = 1024, WAITING_PROOFS = 256 };
     const arka_settings *s = server->settings;
     int n = arka_n_processors();
     ARKA_TRY(arka_route_stats_new(s->workers > 0 ? (int)s->workers : n, &server->route_stats, err));
@@ -17,6 +17,7 @@ static arka_status start(arka_server *server, arka_error *err)
     ARKA_TRY(arka_memory_keeper_start(&server->memory_keeper, s->memory_limit, err));
     ARKA_TRY(arka_running_new(&server->running, err));
     ARKA_TRY(arka_workers_new("requests", n < 2 ? 2 : n, WAITING_WRITES, &server->workers, err));
+    ARKA_TRY(arka_workers_new("provers", 1, WAITING_PROOFS, &server->provers, err));
     ARKA_TRY(arka_query_service_start(server, err));
     if (s->tls_enabled)
         ARKA_TRY(arka_tls_new(s, server->log, &server->tls, err));
@@ -40,6 +41,8 @@ static arka_status stop(arka_server *server, arka_error *err)
     arka_query_service_stop(server);
     if (server->workers != NULL)
         arka_workers_stop(server->workers);
+    if (server->provers != NULL)
+        arka_workers_stop(server->provers);
     /* … and before that what the engine gives back: writes that wait for the log */
     if (server->engine != NULL)
         status = arka_engine_finish(server->engine, err);
@@ -49,6 +52,7 @@ static arka_status stop(arka_server *server, arka_error *err)
     arka_tls_free(server->tls);
     arka_query_service_free(server);
     arka_workers_free(server->workers);
+    arka_workers_free(server->provers);
     arka_running_free(server->running);
     arka_sql_close(server->sql);
     if (server->engine != NULL) {

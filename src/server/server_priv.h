@@ -41,6 +41,7 @@ struct arka_server {
     arka_engine *engine; /* these two only once it is open */
     arka_sql *sql;
     arka_workers *workers; /* large writes, flushes, lists */
+    arka_workers *provers; /* tokens that need a slow hash: those wait for each other, and nobody else */
     arka_admission *admission;           /* the pool of queries */
     arka_query_registry *query_registry; /* their account */
     arka_result_cache *result_cache;     /* NULL: answers are not remembered */

@@ -1,18 +1,24 @@
 #include "server/target.h"
 
+#include <strings.h>
+
 #include "server/access.h"
 #include "server/server_priv.h"
 
 /* "http://host/path" means the same as "/path" (RFC 9112, 3.2.2). */
 static arka_slice without_host(arka_slice target)
 {
-    static const char SCHEME[] = "http://";
-    size_t n = sizeof SCHEME - 1;
-    if (target.len <= n || memcmp(target.data, SCHEME, n) != 0)
+    bool plain = target.len > 7 && strncasecmp(target.data, "http://", 7) == 0;
+    bool secure = target.len > 8 && strncasecmp(target.data, "https://", 8) == 0;
+    size_t n = plain ? 7 : 8;
+    if (!plain && !secure)
         return target;
-    const char *slash = memchr(target.data + n, '/', target.len - n);
-    const char *end = target.data + target.len;
-    return slash ? (arka_slice){slash, (size_t)(end - slash)} : ARKA_SLICE("/");
+    const char *end = target.data + target.len, *at = target.data + n;
+    while (at < end && *at != '/' && *at != '?')
+        at++;
+    if (at == end)
+        return ARKA_SLICE("/");
+    return (arka_slice){at, (size_t)(end - at)};
 }
 
 static arka_status read_path(arka_request *r, arka_slice target, arka_error *err)
@@ -85,6 +91,12 @@ void arka_target_route(arka_request *r, arka_slice target)
         return;
     }
     arka_access_check(r);
-    if (r->answer.status == 0 && match.route->run != ARKA_RUN_HERE && !arka_server_is_open(r->server))
+    if (!r->unproven)
+        arka_target_admit(r);
+}
+
+void arka_target_admit(arka_request *r)
+{
+    if (r->answer.status == 0 && r->route->run != ARKA_RUN_HERE && !arka_server_is_open(r->server))
         answer_starting(r);
 }

@@ -10,5 +10,7 @@
  * no path, 404, 405, or what OPTIONS gets.
  */
 void arka_target_route(arka_request *r, arka_slice target);
+/** What is left of that once it is known who asks: done already, unless r->unproven is set. */
+void arka_target_admit(arka_request *r);
 
 #endif
