@@ -5,16 +5,22 @@
 
 enum { DRAIN_MS = 30000 /* that a refused body is read, in all */ };
 
+/* Rows that came too slowly are to be sent again, which clients do after 503 but not after 4xx. */
+static void answer_too_slow(arka_request *r, const arka_settings *s)
+{
+    bool rows = r->route != NULL && r->route->run == ARKA_RUN_WRITES;
+    arka_answer_error(r, rows ? 503 : 408, rows ? "unavailable" : "timeout",
+                      "the request body came too slowly: after %lld s, %lld bytes a second are "
+                      "expected",
+                      (long long)s->body_timeout, (long long)s->min_rate);
+}
+
 /* Their answer if they have none, and then whatever comes is dropped. */
 static void give_up_body(arka_connection *c)
 {
-    const arka_settings *s = c->http->server->settings;
     arka_connection_drop_body(c);
     if (!c->discard)
-        arka_answer_error(&c->request, 408, "timeout",
-                          "the request body came too slowly: after %lld s, %lld bytes a second are "
-                          "expected",
-                          (long long)s->body_timeout, (long long)s->min_rate);
+        answer_too_slow(&c->request, c->http->server->settings);
     c->discard = true;
     ARKA_IGNORE(arka_connection_drain(c) == MHD_NO);
 }

@@ -78,8 +78,8 @@ static const struct {
 };
 
 static const char *const PERMISSIONS[] = {
-    [ARKA_PERMISSION_NONE] = "none",   [ARKA_PERMISSION_ANY] = "any",
-    [ARKA_PERMISSION_READ] = "read",   [ARKA_PERMISSION_WRITE] = "write",
+    [ARKA_PERMISSION_NONE] = "none",     [ARKA_PERMISSION_ANY] = "any",
+    [ARKA_PERMISSION_READ] = "read",     [ARKA_PERMISSION_WRITE] = "write",
     [ARKA_PERMISSION_DELETE] = "delete", [ARKA_PERMISSION_ADMIN] = "admin",
 };
 
@@ -290,7 +290,8 @@ static void put_answers(const place *p)
     if (strchr(r->path, '{') != NULL || r->run == ARKA_RUN_QUERY)
         put_failure(p, "404", "NotFound");
     if (has_body(p)) {
-        put_failure(p, "408", "TooSlow");
+        if (r->run != ARKA_RUN_WRITES) /* there it is 503 */
+            put_failure(p, "408", "TooSlow");
         put_failure(p, "413", "TooLarge");
     }
     if (r->run != ARKA_RUN_HERE)
@@ -312,7 +313,8 @@ static const char *tag_of(const char *path)
     return TAGS[i].tag;
 }
 
-/* The handler's name, with what makes it unique: the method of the second, the place of an alias. */
+/* The handler's name, with what makes it unique: the method of the second, the place of an alias.
+ */
 static void put_id(const place *p)
 {
     const arka_route *r = route_of(p);
@@ -387,8 +389,9 @@ static void put_failures(arka_buf *out, const char *prefix, const char *name)
         {"Timeout", "It took longer than it may", false},
     };
     for (size_t i = 0; i < N_OF(FAILURES); i++) {
-        arka_buf_printf(out, "%s\"%s%s\":{\"description\":\"%s\",\"headers\":{\"X-Request-ID\":"
-                             "{\"$ref\":\"#/components/headers/RequestId\"}",
+        arka_buf_printf(out,
+                        "%s\"%s%s\":{\"description\":\"%s\",\"headers\":{\"X-Request-ID\":"
+                        "{\"$ref\":\"#/components/headers/RequestId\"}",
                         i > 0 || *prefix != 0 ? "," : "", prefix, FAILURES[i].name,
                         FAILURES[i].text);
         if (FAILURES[i].retry)

@@ -42,15 +42,15 @@ static void put_cors(arka_request *r, const target *to)
 {
     const char *allowed = r->server->settings->cors_origins;
     arka_slice origin = arka_request_header(r, "Origin");
+    bool all = strcmp(allowed, "*") == 0;
+    if (!all && *allowed != 0)
+        put(to, "Vary", "Origin"); /* even without one: a cache may give this to others */
     if (origin.len == 0 || !origin_allowed(allowed, origin))
         return;
-    bool all = strcmp(allowed, "*") == 0;
     const char *named = all ? "*" : arka_arena_text(&r->arena, origin);
     if (named == NULL)
         return;
     put(to, "Access-Control-Allow-Origin", named);
-    if (!all)
-        put(to, "Vary", "Origin");
     put(to, "Access-Control-Expose-Headers",
         "X-Request-ID, X-Row-Count, X-Execution-Time-Ms, X-Arc-Rejected, X-Arc-LSN, "
         "X-Arc-Durability, X-Arc-Repeated, X-Arc-Snapshot-LSN, X-Arc-Query-ID, "

@@ -137,6 +137,8 @@ def test_cors_origins_are_a_list(arc_start):
     arc = arc_start({"CORS_ORIGINS": "http://a, https://b"})
     assert arc.get("/health", {"Origin": "https://b"}).headers["Access-Control-Allow-Origin"] == "https://b"
     assert arc.get("/health", {"Origin": "https://c"}).headers["Access-Control-Allow-Origin"] is None
+    for origin in {"Origin": "https://b"}, {"Origin": "https://c"}, {}:  # a cache must not give one's answer to another
+        assert arc.get("/health", origin).headers["Vary"] == "Origin"
 
 
 def test_browsers_are_told_what_not_to_do(arc_module):
