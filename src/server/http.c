@@ -1,5 +1,6 @@
 #include "server/http_priv.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "server/server_priv.h"
@@ -14,6 +15,10 @@ enum {
     MEMORY_SHARE = 8,           /* of memory.limit, that all may take if nothing else is said */
     MOST_CONNECTIONS = 16384,
     FEWEST_CONNECTIONS = 256,
+    /* of the file descriptors, what connections leave to the rest of the server */
+    KEPT_SHARE = 4, /* one in so many, and at least */
+    KEPT_DESCRIPTORS = 64,
+    FEWEST_DESCRIPTORS = 8, /* of connections, all the same */
 };
 
 /* For a moment, until those that are too many have gone. */
@@ -22,14 +27,38 @@ static int64_t most_at_all(const arka_http *http)
     return 2 * http->max_connections;
 }
 
-static int64_t max_connections(const arka_settings *s)
+/* Data files, the log and DuckDB want descriptors too: they must not starve for clients. */
+static int64_t descriptors(void)
 {
-    if (s->max_connections > 0)
-        return s->max_connections;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return INT64_MAX;
+    int64_t all = (int64_t)limit.rlim_cur, kept = all / KEPT_SHARE;
+    int64_t n = all - (kept > KEPT_DESCRIPTORS ? kept : KEPT_DESCRIPTORS);
+    return n > FEWEST_DESCRIPTORS ? n : FEWEST_DESCRIPTORS;
+}
+
+static int64_t by_memory(const arka_settings *s)
+{
     int64_t n = s->memory_limit / MEMORY_SHARE / USED_CONNECTION;
-    return n < FEWEST_CONNECTIONS ? FEWEST_CONNECTIONS
-           : n > MOST_CONNECTIONS ? MOST_CONNECTIONS
-                                  : n;
+    if (n < FEWEST_CONNECTIONS)
+        return FEWEST_CONNECTIONS;
+    return n > MOST_CONNECTIONS ? MOST_CONNECTIONS : n;
+}
+
+static int64_t max_connections(const arka_server *server)
+{
+    const arka_settings *s = server->settings;
+    int64_t n = s->max_connections > 0 ? s->max_connections : by_memory(s), most = descriptors();
+    if (n <= most)
+        return n;
+    if (s->max_connections > 0 || most < FEWEST_CONNECTIONS)
+        arka_log_write(
+            server->log, ARKA_WARN, "few_descriptors", NULL,
+            "%lld connections are served instead of %lld: so many file descriptors are left "
+            "for them (raise the limit of open files)",
+            (long long)most, (long long)n);
+    return most;
 }
 
 /* Targets are decoded by us, with their length known: the library's decoder would end at a NUL. */
@@ -92,7 +121,7 @@ arka_status arka_http_new(arka_server *server, arka_http **out, arka_error *err)
         return arka_fail_nomem(err, "the HTTP server", sizeof *http);
     http->server = server;
     http->max_body = s->max_request_mb << 20;
-    http->max_connections = max_connections(s);
+    http->max_connections = max_connections(server);
     http->max_body_bytes = s->max_body_memory_mb << 20;
     arka_mutex_init(&http->lock, ARKA_LOCK_LEAF);
     arka_cond_init(&http->idle);

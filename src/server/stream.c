@@ -2,6 +2,7 @@
 
 #include <microhttpd.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "base/vec.h"
 #include "os/thread.h"
@@ -26,6 +27,7 @@ struct arka_stream {
     arka_loop *loop;
     arka_resuming resuming;
     int fd;
+    bool is_old; /* of the request */
     struct MHD_Response *response; /* the reader's */
     double execution_ms;           /* < 0: not set */
     arka_compressor *compressor;   /* the worker's, as is packed; NULL: pieces go as they are */
@@ -113,6 +115,7 @@ void arka_stream_begin(arka_stream *stream, arka_request *r, arka_buf *first)
     stream->connection = r->connection;
     stream->loop = arka_http_loop(r);
     stream->fd = r->fd;
+    stream->is_old = r->is_old;
     stream->current = *first;
     *first = (arka_buf)ARKA_BUF_INIT;
     arka_ref_add(&stream->ref); /* the answer's */
@@ -227,6 +230,16 @@ static void add_trailer(arka_stream *s)
     ARKA_IGNORE(MHD_add_response_footer(s->response, "Arc-Execution-Time-Ms", text) == MHD_NO);
 }
 
+/*
+ * Where the end of the connection is the end of the answer, a half one must not end like a whole
+ * one: the connection is reset, and nothing that ends it well can be sent any more.
+ */
+static void reset_connection(int fd)
+{
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    ARKA_IGNORE(connect(fd, &nobody, sizeof nobody) != 0);
+}
+
 enum { LOOK_AGAIN = 1 };
 
 /* Nothing to send: the end, or sleep until there is; LOOK_AGAIN when something came meanwhile. */
@@ -249,6 +262,8 @@ static ssize_t read_nothing(arka_stream *s)
         arka_running_watch(s->server->running, &s->ticket, -1);
     if (n == MHD_CONTENT_READER_END_OF_STREAM)
         add_trailer(s);
+    else if (n == MHD_CONTENT_READER_END_WITH_ERROR && s->is_old)
+        reset_connection(s->fd);
     return n;
 }
 

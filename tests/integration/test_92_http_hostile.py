@@ -261,7 +261,7 @@ def test_preflights_everywhere(arc):
 @pytest.mark.parametrize("request_line,code", [
     (b"GET /health HTTP/1.0", 200), (b"GET /health HTTP/1.2", (200, 505)), (b"GET /health HTTP/2.0", 505), (b"GET /health HTTP/0.9", (400, 505)),
     (b"GET /health HTTQ/1.1", (400, 505)), (b"GET /health", (400, 505)), (b"GET", (400, 505)), (b"PRI * HTTP/2.0", 505), (b"OPTIONS * HTTP/1.1", (204, 400)),
-    (b"CONNECT a:80 HTTP/1.1", 400), (b"GET https://x/health HTTP/1.1", 400), (b"GET http://x/health HTTP/1.1", 200), (b"GET http://x HTTP/1.1", 200),
+    (b"CONNECT a:80 HTTP/1.1", 400), (b"GET https://x/health HTTP/1.1", 200), (b"GET http://x/health HTTP/1.1", 200), (b"GET http://x HTTP/1.1", 200),
     (b"GET health HTTP/1.1", 400), (b"GET  HTTP/1.1", 400), (b"G" * 200_000 + b" / HTTP/1.1", 414), (b"GET /" + b"x" * 200_000 + b" HTTP/1.1", 414),
     (b"GET /?" + b"x" * 200_000 + b" HTTP/1.1", 414)], ids=lambda v: str(v)[:30])
 def test_request_lines(arc, request_line, code):
@@ -344,7 +344,7 @@ def test_two_databases_in_one_request(arc):
 def test_a_request_id_brings_nothing_else(arc, given):
     got = exchange(arc, b"GET /health HTTP/1.1\r\n" + CLOSE + b"X-Request-ID: " + given + b"\r\nOrigin: http://a\r\n\r\n")
     (code, headers, _), = answers(got)
-    assert code == 200
+    assert code == (400 if b"\r" in given else 200)
     assert got.lower().count(b"x-request-id:") == 1
     assert not {b"set-cookie", b"x", b"evil"} & set(headers), got
     echoed = headers[b"x-request-id"].decode("latin-1")
