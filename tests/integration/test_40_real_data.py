@@ -13,6 +13,7 @@ import pytest
 
 DATA = pathlib.Path(__file__).resolve().parents[2] / ".deps" / "vega-datasets"
 UTC = datetime.timezone.utc
+NORMALS_BEFORE = "2010-04-01"  # of a year: a file for each of its 8,759 hours would be most of the time of these tests
 
 
 def micros(text, form):
@@ -30,6 +31,8 @@ def weather_lines():
 def normals_lines():
     """Hourly normals of one city, no tags, seconds."""
     for row in csv.DictReader(open(DATA / "seattle-weather-hourly-normals.csv")):
+        if row["date"] >= NORMALS_BEFORE:
+            return
         yield (f'normals pressure={row["pressure"]},temperature={row["temperature"]},wind={row["wind"]} '
                f'{micros(row["date"], "%Y-%m-%dT%H:%M:%S") // 1_000_000}')
 
@@ -72,7 +75,7 @@ def oracle():
     db.execute(f"""CREATE VIEW weather AS SELECT (date::DATE)::TIMESTAMP AT TIME ZONE 'UTC' AS time, location,
                    precipitation, temp_max, temp_min, wind, weather FROM read_csv('{DATA}/weather.csv')""")
     db.execute(f"""CREATE VIEW normals AS SELECT date::TIMESTAMP AT TIME ZONE 'UTC' AS time, pressure, temperature,
-                   wind FROM read_csv('{DATA}/seattle-weather-hourly-normals.csv')""")
+                   wind FROM read_csv('{DATA}/seattle-weather-hourly-normals.csv') WHERE date < '{NORMALS_BEFORE}'""")
     db.execute(f"""CREATE VIEW stocks AS SELECT strptime(date, '%b %d %Y') AT TIME ZONE 'UTC' AS time, symbol, price
                    FROM read_csv('{DATA}/stocks.csv', types={{'date': 'VARCHAR'}})""")
     db.execute(f"""CREATE VIEW flights AS SELECT strptime(date, '%Y/%m/%d %H:%M') AT TIME ZONE 'UTC' AS time, delay,
@@ -165,5 +168,5 @@ def test_query_equals_duckdb_over_the_files(loaded, oracle, sql):
 
 
 def test_every_row_is_there_once(loaded):
-    for table, n in (("weather", 2922), ("normals", 8759), ("stocks", 560), ("flights", 20000)):
+    for table, n in (("weather", 2922), ("normals", 2159), ("stocks", 560), ("flights", 20000)):
         assert loaded.query(f"SELECT count(*) FROM vega.{table}")["data"] == [[n]]
