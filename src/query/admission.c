@@ -12,6 +12,10 @@ enum {
     ALWAYS = 2,         /* a short query shall not wait for a long one to end */
     LOOK_EVERY_MS = 50, /* at memory, while jobs run that have run so long already */
     IDLE_MS = 60000,
+    FIRST_HOLD_MS = 500, /* nothing begins for so long while one waits to be alone, … */
+    LAST_HOLD_MS = 8000, /* … each time twice as long, up to this */
+    SOLE_MS = 2000,      /* one that is alone stays so */
+    YOUNG_MS = 50,
 };
 /* critical, high, normal, low */
 static const int WEIGHT[ARKA_N_PRIORITIES] = {
@@ -45,11 +49,14 @@ struct arka_admission {
     queue dropped; /* cancelled or late, to be told */
     int n_waiting, n_running;
     uint64_t pass;      /* of the last turn */
-    bool one_is_alone;  /* what runs must have all memory */
-    bool others_turn;   /* after one that was alone */
-    bool held;          /* the last look for a job found memory short */
-    bool watches;       /* memory may be asked */
-    bool keeper_sleeps; /* until it is woken: nothing runs */
+    arka_job *sole;     /* that runs and should have all memory */
+    int64_t sole_until; /* others may run beside it from then on, if it is not solitary; ns */
+    int64_t hold_ns;    /* how long the next hold is */
+    int64_t hold_from, hold_until; /* ns; the last hold */
+    bool others_turn;              /* after one that was alone */
+    bool held;                     /* the last look for a job found memory short */
+    bool watches;                  /* memory may be asked */
+    bool keeper_sleeps;            /* until it is woken: nothing runs */
     bool stop;
     int64_t used; /* of memory, at the last look */
     arka_mono keeper_wakes;
@@ -97,6 +104,8 @@ static void dequeue_locked(arka_admission *a, arka_job *job)
     unlink_job(job->alone ? &a->again : &a->waiting[job->priority], job);
     job->is_queued = false;
     a->n_waiting--;
+    if (job->alone && a->n_waiting > 0) /* they need not wait for it any more, if it leaves */
+        arka_cond_broadcast(&a->work);
 }
 
 static queue *next_class_locked(arka_admission *a) ARKA_REQUIRES(a->lock);
@@ -119,27 +128,95 @@ static bool memory_is_short_locked(const arka_admission *a)
     return a->options.memory > 0 && a->used > a->options.memory / 100 * FULL_PERCENT;
 }
 
-/* One that must be alone: it waits until nothing runs, and meanwhile nothing begins. */
-static arka_job *take_alone_locked(arka_admission *a) ARKA_REQUIRES(a->lock);
-static arka_job *take_alone_locked(arka_admission *a)
+static int64_t ns_of(int64_t ms)
+{
+    return ms * INT64_C(1000000);
+}
+
+/* One waits until nothing runs: may nothing begin meanwhile? A hold is followed by as long a rest.
+ */
+static bool holds_locked(arka_admission *a, int64_t now) ARKA_REQUIRES(a->lock);
+static bool holds_locked(arka_admission *a, int64_t now)
+{
+    if (now >= a->hold_until + (a->hold_until - a->hold_from)) {
+        a->hold_from = now;
+        a->hold_until = now + a->hold_ns;
+        if (a->hold_ns < ns_of(LAST_HOLD_MS))
+            a->hold_ns *= 2;
+        arka_cond_signal(&a->look); /* the keeper says when it is over */
+    }
+    return now < a->hold_until;
+}
+
+static void end_holds_locked(arka_admission *a) ARKA_REQUIRES(a->lock);
+static void end_holds_locked(arka_admission *a)
+{
+    a->hold_from = a->hold_until = 0;
+    a->hold_ns = ns_of(FIRST_HOLD_MS);
+}
+
+static arka_job *take_alone_locked(arka_admission *a, int64_t now) ARKA_REQUIRES(a->lock);
+static arka_job *take_alone_locked(arka_admission *a, int64_t now)
 {
     arka_job *job = a->again.first;
-    if (a->n_running > 0)
-        return NULL;
     dequeue_locked(a, job);
-    a->one_is_alone = true;
+    end_holds_locked(a);
+    a->sole = job;
+    a->sole_until = now + ns_of(SOLE_MS);
+    arka_cond_signal(&a->look); /* the keeper says when others may begin */
     return job;
+}
+
+/* One that is to be alone runs: may another one begin? */
+static bool sole_allows_locked(const arka_admission *a, int64_t now) ARKA_REQUIRES(a->lock);
+static bool sole_allows_locked(const arka_admission *a, int64_t now)
+{
+    return !a->sole->solitary && now >= a->sole_until && a->n_running < ALWAYS;
+}
+
+/* When may another one begin, as far as the young ones go? 0: now. */
+static int64_t next_beginning_locked(const arka_admission *a) ARKA_REQUIRES(a->lock);
+static int64_t next_beginning_locked(const arka_admission *a)
+{
+    int64_t now = arka_mono_now().ns, first = INT64_MAX;
+    int n_young = 0;
+    for (int i = 0; i < a->n_threads; i++) {
+        const arka_job *job = a->threads[i].job;
+        int64_t until = job != NULL && !job->streaming ? job->started.ns + ns_of(YOUNG_MS) : 0;
+        if (until > now) {
+            n_young++;
+            first = until < first ? until : first;
+        }
+    }
+    return n_young >= a->options.n_young ? first : 0;
+}
+
+/* Too many young ones: the keeper lets the next one in. */
+static bool are_young_locked(arka_admission *a) ARKA_REQUIRES(a->lock);
+static bool are_young_locked(arka_admission *a)
+{
+    if (a->options.n_young <= 0 || a->n_running < a->options.n_young)
+        return false;
+    int64_t at = next_beginning_locked(a);
+    if (at != 0 && at < a->keeper_wakes.ns)
+        arka_cond_signal(&a->look);
+    return at != 0;
 }
 
 static arka_job *take_locked(arka_admission *a) ARKA_REQUIRES(a->lock);
 static arka_job *take_locked(arka_admission *a)
 {
     queue *class = next_class_locked(a);
+    int64_t now = a->again.n > 0 || a->sole != NULL ? arka_mono_now().ns : 0;
     a->held = false;
-    if (a->one_is_alone)
+    if (a->sole != NULL && !sole_allows_locked(a, now))
         return NULL;
-    if (a->again.n > 0 && (!a->others_turn || class == NULL))
-        return take_alone_locked(a);
+    if (a->sole == NULL && a->again.n > 0 && (!a->others_turn || class == NULL)) {
+        if (a->n_running == 0)
+            return take_alone_locked(a, now);
+        if (holds_locked(a, now))
+            return NULL;
+    }
     if (class == NULL)
         return NULL;
     if (a->n_running >= ALWAYS && memory_is_short_locked(a)) {
@@ -147,6 +224,8 @@ static arka_job *take_locked(arka_admission *a)
         a->stats.n_held++;
         return NULL;
     }
+    if (are_young_locked(a))
+        return NULL;
     arka_job *job = class->first;
     a->pass = class->pass;
     class->pass += (uint64_t)STRIDE / (uint64_t)WEIGHT[job->priority];
@@ -193,7 +272,7 @@ static void end_locked(arka_admission *a, pool_thread *t, arka_mono started, boo
     t->told.run_ns += ns;
     a->stats.run_ns += ns;
     if (was_alone) {
-        a->one_is_alone = false;
+        a->sole = NULL;
         a->others_turn = true;
     }
     if (result != ARKA_JOB_ALONE) {
@@ -211,6 +290,8 @@ static void end_locked(arka_admission *a, pool_thread *t, arka_mono started, boo
 static void run_again_locked(arka_admission *a, arka_job *job) ARKA_REQUIRES(a->lock);
 static void run_again_locked(arka_admission *a, arka_job *job)
 {
+    ARKA_CHECK(!job->solitary, "a job that was alone wants to be alone");
+    job->solitary = job->alone;
     job->alone = true;
     job->queued = arka_mono_now();
     job->is_queued = true;
@@ -227,10 +308,8 @@ static void run_job(arka_admission *a, pool_thread *t, arka_job *job)
     arka_job_result result = job->run(job);
     arka_mutex_lock(&a->lock);
     t->job = NULL;
-    if (result == ARKA_JOB_ALONE) {
-        ARKA_CHECK(!was_alone, "a job that was alone wants to be alone");
+    if (result == ARKA_JOB_ALONE)
         run_again_locked(a, job);
-    }
     end_locked(a, t, started, was_alone, result);
     arka_mutex_unlock(&a->lock);
     if (result != ARKA_JOB_ALONE)
@@ -252,8 +331,8 @@ static bool step_locked(arka_admission *a, pool_thread *t)
     if (job == NULL)
         return false;
     if (job->deadline.ns != 0 && arka_mono_now().ns >= job->deadline.ns) {
-        if (job->alone)
-            a->one_is_alone = false;
+        if (a->sole == job)
+            a->sole = NULL;
         push(&a->dropped, job);
         arka_cond_signal(&a->look);
         return true;
@@ -307,6 +386,26 @@ static void drop_everything_locked(arka_admission *a)
     }
 }
 
+/* Those that had to wait while one was, or waited to be, alone, or for young ones: may they begin?
+ */
+static void let_in_locked(arka_admission *a, int64_t now, int64_t *next) ARKA_REQUIRES(a->lock);
+static void let_in_locked(arka_admission *a, int64_t now, int64_t *next)
+{
+    bool sole = a->sole != NULL && !a->sole->solitary;
+    int64_t at = sole ? a->sole_until : a->sole == NULL && a->again.n > 0 ? a->hold_until : 0;
+    if (at > now && at < *next)
+        *next = at;
+    if (at != 0 && at <= now && a->n_waiting > a->again.n && (!sole || a->n_running < ALWAYS))
+        arka_cond_broadcast(&a->work);
+    if (a->options.n_young <= 0 || a->n_waiting == a->again.n || a->n_running == a->n_threads)
+        return;
+    at = next_beginning_locked(a);
+    if (at == 0)
+        arka_cond_signal(&a->work);
+    else if (at < *next)
+        *next = at;
+}
+
 /* Tells those that were dropped, without the lock. */
 static void tell_dropped_locked(arka_admission *a) ARKA_REQUIRES(a->lock) ARKA_NO_ANALYSIS;
 static void tell_dropped_locked(arka_admission *a)
@@ -328,7 +427,7 @@ static bool anything_is_long_locked(const arka_admission *a, int64_t now)
 {
     for (int i = 0; i < a->n_threads; i++) {
         const arka_job *job = a->threads[i].job;
-        if (job != NULL && now - job->started.ns > LOOK_EVERY_MS * INT64_C(1000000))
+        if (job != NULL && now - job->started.ns > ns_of(LOOK_EVERY_MS))
             return true;
     }
     return false;
@@ -395,17 +494,18 @@ static void keep(void *context)
     arka_admission *a = context;
     arka_mutex_lock(&a->lock);
     while (!a->stop || a->n_running > 0 || a->n_waiting > 0 || a->dropped.n > 0) {
-        int64_t now = arka_mono_now().ns, next = now + IDLE_MS * INT64_C(1000000);
+        int64_t now = arka_mono_now().ns, next = now + ns_of(IDLE_MS);
         for (int p = 0; p < ARKA_N_PRIORITIES; p++)
             drop_late_locked(a, &a->waiting[p], now, &next);
         drop_late_locked(a, &a->again, now, &next);
         if (a->stop)
             drop_everything_locked(a);
         tell_dropped_locked(a);
+        let_in_locked(a, now, &next);
         look_at_memory_locked(a);
         bool looks = a->n_running > 0 && a->options.memory > 0;
-        if ((looks || a->stop) && next > now + LOOK_EVERY_MS * INT64_C(1000000))
-            next = now + LOOK_EVERY_MS * INT64_C(1000000);
+        if ((looks || a->stop) && next > now + ns_of(LOOK_EVERY_MS))
+            next = now + ns_of(LOOK_EVERY_MS);
         a->keeper_sleeps = !looks;
         a->keeper_wakes = (arka_mono){next};
         if (a->dropped.n == 0)
@@ -424,6 +524,7 @@ arka_status arka_admission_new(const arka_admission_options *options, arka_admis
     if (a == NULL)
         return arka_fail_nomem(err, "the pool of queries", n_bytes);
     a->options = *options;
+    a->hold_ns = ns_of(FIRST_HOLD_MS);
     arka_mutex_init(&a->lock, ARKA_LOCK_ADMISSION);
     arka_cond_init(&a->work);
     arka_cond_init(&a->look);
@@ -485,7 +586,7 @@ static void wake_keeper_for_locked(arka_admission *a, const arka_job *job)
 arka_status arka_admission_submit(arka_admission *a, arka_job *job, arka_error *err)
 {
     arka_mutex_lock(&a->lock);
-    job->alone = job->is_queued = job->streaming = job->beside_others = false;
+    job->alone = job->solitary = job->is_queued = job->streaming = job->beside_others = false;
     job->wait_ns = 0;
     job->peak_bytes = -1;
     job->target = NULL;
@@ -495,12 +596,13 @@ arka_status arka_admission_submit(arka_admission *a, arka_job *job, arka_error *
     if (!stop && !full) {
         enqueue_locked(a, job);
         a->stats.n_waited += n_free <= 0;
-        arka_cond_signal(&a->work);
         wake_keeper_for_locked(a, job);
     } else {
         a->stats.n_refused++;
     }
     arka_mutex_unlock(&a->lock);
+    if (!stop && !full)
+        arka_cond_signal(&a->work); /* who wakes finds the lock free */
     if (stop)
         return arka_fail(err, ARKA_BUSY, "the server is stopping");
     if (full)

@@ -5,7 +5,14 @@
  * having run.
  *
  * Memory: while DuckDB's is nearly used, no more than two run at once. A job that found too little
- * beside others is run once more with nothing beside it. All functions: any thread.
+ * beside others is run once more, alone. So that this stops nobody for long:
+ *
+ *     until nothing else runs    others are held back for half a second, then let in for as long;
+ *                                then for a second, two, four and eight
+ *     while it runs              after two seconds others run beside it, one at a time
+ *
+ * If it finds too little once more, beside such a one, it runs for the last time with nothing
+ * beside it to its end. All functions: any thread.
  */
 #ifndef ARKA_QUERY_ADMISSION_H
 #define ARKA_QUERY_ADMISSION_H
@@ -18,7 +25,8 @@ typedef struct arka_admission arka_admission;
 typedef enum arka_job_result {
     ARKA_JOB_ENDED,
     ARKA_JOB_FAILED, /* as well, but counted */
-    ARKA_JOB_ALONE,  /* too little memory: run it again, alone. Only if it had company. */
+    /** Too little memory: run it again, alone. Only if it had company and is not solitary. */
+    ARKA_JOB_ALONE,
 } arka_job_result;
 
 typedef enum arka_job_drop {
@@ -45,7 +53,8 @@ typedef struct arka_job {
     const char *label;  /* its id, at most 36 characters; as long as the job */
 
     /* read-only for run */
-    bool alone;      /* nothing else runs */
+    bool alone;      /* nothing else ran when it began */
+    bool solitary;   /* … and nothing will */
     int64_t wait_ns; /* in the queue */
 
     /* private to admission.c */
@@ -57,7 +66,13 @@ typedef struct arka_job {
 } arka_job;
 
 typedef struct arka_admission_options {
-    int n_threads;      /* that run at once */
+    int n_threads; /* that run at once */
+    /**
+     * Of those that began within the last 50 ms; the next one waits so long. Short queries take
+     * turns then, where many at once would only preempt each other, some of them with locks held;
+     * long ones do not keep others waiting. 0: as n_threads.
+     */
+    int n_young;
     int max_waiting;    /* beyond those; the next is refused */
     int64_t memory;     /* all that DuckDB may have; 0: not looked at */
     int64_t one_memory; /* that one query may have; 0: as much as all */

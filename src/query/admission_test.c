@@ -11,6 +11,7 @@ typedef struct act {
     arka_job job; /* first */
     bool waits;   /* for `go` */
     bool again;   /* the first time it wants to be alone */
+    bool twice;   /* and a second time, after company came */
     atomic_bool began, go, over;
     atomic_int ended; /* 1: run, 2: cancelled, 3: late, 4: stopped */
     atomic_bool freed;
@@ -21,6 +22,7 @@ typedef struct act {
 static arka_admission *pool;
 static atomic_int n_begun, n_now, most_now;
 static atomic_int_least64_t memory;
+static int most_young; /* of the next pool */
 
 static void until(atomic_bool *flag)
 {
@@ -41,10 +43,10 @@ static arka_job_result run(arka_job *job)
     while (a->waits && !atomic_load(&a->go) && !atomic_load(&a->over))
         usleep(1000);
     arka_admission_aim(pool, job, NULL);
-    if (job->alone)
+    if (job->alone && !a->twice)
         assert_int_equal(atomic_load(&n_now), 1);
     atomic_fetch_sub(&n_now, 1);
-    if (a->again && !job->alone)
+    if (a->again && (!job->alone || (a->twice && !job->solitary)))
         return ARKA_JOB_ALONE;
     atomic_store(&a->ended, 1);
     return atomic_load(&a->over) ? ARKA_JOB_FAILED : ARKA_JOB_ENDED;
@@ -74,7 +76,9 @@ static bool used(void *context, int64_t *n_bytes)
 
 static void open_pool(int n_threads, int max_waiting, int64_t limit, int64_t one)
 {
-    arka_admission_options o = {n_threads, max_waiting, limit, one, used, NULL};
+    arka_admission_options o = {
+        n_threads, most_young, max_waiting, limit, one, used, NULL,
+    };
     atomic_store(&n_begun, 0);
     atomic_store(&n_now, 0);
     atomic_store(&most_now, 0);
@@ -215,6 +219,102 @@ TEST(one_that_lacked_memory_runs_again_with_nothing_beside_it)
         until(&beside[i].freed);
         assert_true(beside[i].place > wants.place);
     }
+    arka_admission_free(pool);
+}
+
+/* One runs long, `wants` waits until nothing runs, `small` for it. */
+static void let_one_wait_for_all_memory(act *wants, act *lengthy, act *small)
+{
+    open_pool(4, 100, 0, 0);
+    assert_int_equal(submit(wants, ARKA_PRIORITY_NORMAL), ARKA_OK);
+    until(&wants->began);
+    assert_int_equal(submit(lengthy, ARKA_PRIORITY_NORMAL), ARKA_OK);
+    until(&lengthy->began);
+    atomic_store(&wants->began, false);
+    atomic_store(&wants->go, true);
+    while (stats().n_alone == 0)
+        usleep(1000);
+    assert_int_equal(submit(small, ARKA_PRIORITY_LOW), ARKA_OK);
+}
+
+TEST(one_that_waits_to_be_alone_does_not_hold_the_others_when_it_leaves)
+{
+    act wants = {.again = true, .waits = true}, lengthy = {.waits = true}, small = {0};
+    let_one_wait_for_all_memory(&wants, &lengthy, &small);
+    arka_admission_cancel(pool, &wants.job);
+    until(&wants.freed);
+    until(&small.freed); /* while the other one still runs */
+    assert_int_equal(wants.ended, 2);
+    assert_false(lengthy.ended);
+    let_go(&lengthy);
+    arka_admission_free(pool);
+}
+
+TEST(one_that_waits_to_be_alone_holds_the_others_for_a_while_only)
+{
+    act wants = {.again = true, .waits = true}, lengthy = {.waits = true}, small = {0};
+    let_one_wait_for_all_memory(&wants, &lengthy, &small);
+    until(&small.freed);
+    assert_false(wants.began);
+    let_go(&lengthy);
+    until(&wants.freed);
+    assert_true(wants.was_alone);
+    assert_int_equal(wants.ended, 1);
+    arka_admission_free(pool);
+}
+
+TEST(one_that_is_alone_for_long_gets_company)
+{
+    act wants = {.again = true, .twice = true, .waits = true}, lengthy = {.waits = true}, small[3];
+    memset(small, 0, sizeof small);
+    let_one_wait_for_all_memory(&wants, &lengthy, &small[0]);
+    atomic_store(&wants.go, false);
+    atomic_store(&lengthy.go, true);
+    until(&wants.began); /* alone */
+    for (int i = 0; i < 3; i++) {
+        if (i > 0)
+            assert_int_equal(submit(&small[i], ARKA_PRIORITY_LOW), ARKA_OK);
+        until(&small[i].freed); /* one by one */
+    }
+    assert_true(arka_admission_had_company(pool, &wants.job));
+    /* that was too much: once more, and now with nothing beside it to its end */
+    atomic_store(&wants.began, false);
+    small[0] = (act){0};
+    atomic_store(&wants.go, true);
+    until(&wants.freed);
+    assert_true(wants.was_alone && wants.job.solitary);
+    assert_int_equal(wants.ended, 1);
+    assert_int_equal(stats().n_alone, 2);
+    arka_admission_free(pool);
+}
+
+TEST(those_that_are_short_take_turns_and_those_that_are_not_let_others_in)
+{
+    enum { N = 40 };
+    static act acts[N], lengthy[3];
+    memset(acts, 0, sizeof acts);
+    memset(lengthy, 0, sizeof lengthy);
+    most_young = 1;
+    open_pool(4, N, 0, 0);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(submit(&acts[i], ARKA_PRIORITY_NORMAL), ARKA_OK);
+    for (int i = 0; i < N; i++)
+        until(&acts[i].freed);
+    assert_int_equal(stats().n_run, N);
+    for (int i = 0; i < 3; i++) {
+        lengthy[i].waits = true;
+        assert_int_equal(submit(&lengthy[i], ARKA_PRIORITY_NORMAL), ARKA_OK);
+    }
+    for (int i = 0; i < 3; i++)
+        until(&lengthy[i].began);
+    acts[0] = (act){0};
+    assert_int_equal(submit(&acts[0], ARKA_PRIORITY_NORMAL), ARKA_OK);
+    until(&acts[0].freed);
+    for (int i = 1; i < 3; i++) /* none began before the one ahead of it had run for 50 ms */
+        assert_true(lengthy[i].job.started.ns - lengthy[i - 1].job.started.ns >= 50000000);
+    for (int i = 0; i < 3; i++)
+        let_go(&lengthy[i]);
+    most_young = 0;
     arka_admission_free(pool);
 }
 

@@ -2,7 +2,7 @@
 
 #include "server/server_priv.h"
 
-enum { CACHE_PART = 40, CACHE_MOST_MB = 200 };
+enum { CACHE_PART = 40, CACHE_MOST_MB = 200, LEAST_YOUNG = 2 };
 
 static bool used_memory(void *context, int64_t *n_bytes)
 {
@@ -46,6 +46,7 @@ arka_status arka_query_service_start(arka_server *server, arka_error *err)
     const arka_settings *s = server->settings;
     arka_admission_options options = {
         .n_threads = (int)s->query_slots,
+        .n_young = (int)(s->duckdb_threads > LEAST_YOUNG ? s->duckdb_threads : LEAST_YOUNG),
         .max_waiting = (int)s->query_queue,
         .memory = s->duckdb_memory,
         .one_memory = s->query_one_memory,
