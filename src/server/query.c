@@ -40,15 +40,20 @@ arka_query_begin arka_query_begin_of(const arka_request *r, const arka_query_ask
     };
 }
 
+/* How long it may run if its client does not say. */
+static int64_t longest_of(const arka_request *r, const arka_query_ask *ask)
+{
+    int64_t ms = arka_server_settings(r->server)->query_timeout * 1000;
+    return ask->what == ARKA_ASK_COUNT && ms > ESTIMATE_MS ? ESTIMATE_MS : ms;
+}
+
 /* How long it may take: as the server has it, or less if the client says so. */
 static arka_status read_limit(const arka_request *r, const arka_query_ask *ask, int64_t *out_ms,
                               arka_error *err)
 {
     uint64_t ms;
     arka_slice text = arka_request_header(r, "x-arc-timeout-ms");
-    *out_ms = arka_server_settings(r->server)->query_timeout * 1000;
-    if (ask->what == ARKA_ASK_COUNT && *out_ms > ESTIMATE_MS)
-        *out_ms = ESTIMATE_MS;
+    *out_ms = longest_of(r, ask);
     if (!arka_request_has_header(r, "x-arc-timeout-ms"))
         return ARKA_OK;
     if (text.len == 0 || !arka_parse_u64(text.data, text.len, &ms) || ms == 0 ||
@@ -96,7 +101,9 @@ static arka_status make_job(arka_request *r, const arka_query_ask *ask, arka_pri
     q->profile = asks_for(r, "x-arc-profile") && ask->options.format == ARKA_FORMAT_JSON &&
                  ask->what == ARKA_ASK_ROWS;
     q->limit_ms = limit_ms;
+    q->arrived = r->arrived;
     q->deadline = (arka_mono){r->arrived.ns + limit_ms * 1000000};
+    q->from_arrival = limit_ms < longest_of(r, ask);
     q->job = (arka_job){
         .run = arka_query_job_run,
         .drop = arka_query_job_drop,

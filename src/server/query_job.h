@@ -19,8 +19,11 @@ typedef struct arka_query_job {
     arka_buf piece;
     int64_t n_rows, n_bytes;
     uint64_t lsn;
-    int64_t limit_ms;   /* it may take so long, from its arrival */
-    arka_mono deadline; /* the same */
+    arka_mono arrived;
+    int64_t limit_ms;   /* it may run so long, after it has waited so long at most */
+    arka_mono deadline; /* of waiting, then of running */
+    bool from_arrival;  /* limit_ms is for both together: the client has said so */
+    bool began;         /* running, once at least */
     bool unseen;        /* it did not run, for want of the rows that it must see */
     bool profile;       /* wanted */
     bool remember;      /* the answer shall be */

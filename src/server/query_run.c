@@ -37,7 +37,7 @@ static void note_start(void *context, arka_query *query)
 
 static double ms_since_arrival(const arka_query_job *q)
 {
-    return arka_mono_since_ms((arka_mono){q->deadline.ns - q->limit_ms * 1000000});
+    return arka_mono_since_ms(q->arrived);
 }
 
 static arka_slice text_of(const arka_query_job *q)
@@ -350,6 +350,9 @@ arka_job_result arka_query_job_run(arka_job *job)
     arka_query_job *q = (arka_query_job *)job;
     arka_error err = {0};
     arka_query_entry_start(q->server->query_registry, q->entry);
+    if (!q->began && !q->from_arrival)
+        q->deadline = arka_mono_after_ms(q->limit_ms);
+    q->began = true;
     arka_status status = run_query(q, &err);
     if (status == ARKA_OK) {
         end_well(q);

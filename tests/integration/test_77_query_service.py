@@ -256,6 +256,19 @@ def test_what_waits_can_be_cancelled_leave_and_be_late(single):
     first.close()
 
 
+def test_waiting_is_no_part_of_the_time_that_it_may_run(arc_start, tmp_path):
+    arc = arc_start(args=config(tmp_path / "one.toml", "[query]\npool_size = 1\ntimeout = 3\n"))
+    first = send(arc, RUNAWAY, "x-arc-timeout-ms: 1500\r\n")
+    wait_for(arc, "running")
+    second = send(arc, RUNAWAY)
+    assert answer(first)[0] == answer(second)[0] == 504
+    ended = arc.get("/api/v1/queries/history?limit=2").json()["queries"]
+    assert [q["outcome"] for q in ended] == ["timeout", "timeout"]
+    first, second = sorted(ended, key=lambda q: q["started_at"])
+    assert second["run_ms"] >= 3000
+
+
+
 def test_a_full_queue_is_told_at_once(single):
     first = send(single, RUNAWAY)
     wait_for(single, "running")
