@@ -25,26 +25,30 @@ void arka_http_request_head(const arka_http_target *target, const arka_http_requ
     arka_buf_literal(out, "\r\n");
 }
 
-static arka_status read_answer(arka_http_link *link, char *piece, arka_http_response *r,
-                               arka_error *err)
+static arka_status read_answer(const arka_http_target *target, arka_http_link *link, char *piece,
+                               arka_http_response *r, arka_error *err)
 {
     while (!r->complete) {
         size_t used, n;
         ARKA_TRY(arka_http_link_receive(link, piece, PIECE, &n, err));
         if (n > 0)
             ARKA_TRY(arka_http_response_feed(r, piece, n, &used, err));
+        else if (r->status == 0 && r->head.len == 0)
+            return arka_fail(err, ARKA_CORRUPT, "%s closes the connection without an answer%s",
+                             target->authority, target->tls.on ? "" : ": does it want https?");
         else
             ARKA_TRY(arka_http_response_end(r, err));
     }
     return ARKA_OK;
 }
 
-static arka_status converse(arka_http_link *link, const arka_http_request *request, arka_slice head,
-                            char *piece, arka_http_response *r, arka_error *err)
+static arka_status converse(const arka_http_target *target, arka_http_link *link,
+                            const arka_http_request *request, arka_slice head, char *piece,
+                            arka_http_response *r, arka_error *err)
 {
     ARKA_TRY(arka_http_link_send(link, head, err));
     ARKA_TRY(arka_http_link_send(link, request->body, err));
-    return read_answer(link, piece, r, err);
+    return read_answer(target, link, piece, r, err);
 }
 
 arka_status arka_http_call(const arka_http_target *target, const arka_http_request *request,
@@ -62,7 +66,7 @@ arka_status arka_http_call(const arka_http_target *target, const arka_http_reque
     else
         status = arka_http_link_open(target, timeout_ms, &link, err);
     if (status == ARKA_OK)
-        status = converse(link, request, (arka_slice){head.data, head.len}, piece, r, err);
+        status = converse(target, link, request, (arka_slice){head.data, head.len}, piece, r, err);
     arka_http_link_close(link);
     arka_buf_fini(&head);
     arka_free(piece);

@@ -329,6 +329,12 @@ def test_what_cannot_be_used_stops_the_start(arc_run, tmp_path, pki, more, says)
     assert done.returncode in (1, 78) and says in done.stderr, done.stderr
 
 
+def test_the_verbs_notice_http(arc_start, arc_run):
+    url = arc_start().url
+    done = arc_run("query", "--url", url.replace("http:", "https:"), "SELECT 1")
+    assert (done.returncode, "Does it speak http, not https?" in done.stderr) == (1, True), done
+
+
 def test_the_verbs_speak_https(arc, arc_run, pki):
     url, ca = arc.url, str(pki["authority"][1])
     ok = arc_run("query", "--url", url, "--ca", ca, "--format", "json", "SELECT 40 + 2")
@@ -339,6 +345,8 @@ def test_the_verbs_speak_https(arc, arc_run, pki):
     assert unknown.returncode == 1 and "--ca FILE" in unknown.stderr
     named = arc_run("query", "--url", url.replace("127.0.0.1", "127.0.0.2"), "--ca", ca, "SELECT 1")
     assert named.returncode == 1
+    plain = arc_run("query", "--url", url.replace("https", "http"), "SELECT 1")
+    assert (plain.returncode, "does it want https?" in plain.stderr) == (1, True), plain
     written = arc_run("write", "--url", url, "--ca", ca, "-", stdin="verbs v=5\n")
     assert written.returncode == 0, written.stderr
     assert arc.rows("SELECT v FROM verbs") == [[5]]
