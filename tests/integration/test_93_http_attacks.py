@@ -129,3 +129,241 @@ def test_writes_whose_clients_left_are_done_and_forgotten(arc_start, leave):
     for s in crowd:
         s.close()
     assert least <= n <= 201
+
+
+# ---- few descriptors ----
+
+@pytest.fixture
+def few_descriptors(tmp_path, monkeypatch):
+    """What makes servers that are started after it have no more than so many descriptors."""
+    import conftest
+    real = conftest.binary()
+
+    def limit(n):
+        script = tmp_path / "arc"
+        script.write_text(f'#!/bin/sh\nulimit -n {n} && exec "{real}" "$@"\n')
+        script.chmod(0o755)
+        monkeypatch.setattr(conftest, "binary", lambda: str(script))
+
+    return limit
+
+
+def cpu_seconds(arc):
+    fields = pathlib.Path(f"/proc/{arc.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("n", [64, 128])
+def test_clients_do_not_take_the_descriptors_that_data_needs(arc_start, few_descriptors, n):
+    """More connections than there can be descriptors: writes, flushes and queries of files go on, and the processor has nothing to do."""
+    few_descriptors(n)
+    arc = arc_start()
+    limit = metric(arc, "arc_http_connections_limit")
+    assert limit == max(8, n - 64) and metric(arc, "process_max_fds") == n
+    assert any("few_descriptors" in line for line in arc.stderr)
+    crowd = []
+    try:
+        for _ in range(3 * n):
+            s = connect(arc.port)
+            s.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n")  # and no end
+            crowd.append(s)
+        for i in range(5):
+            deadline = time.monotonic() + WAIT_S
+            while True:  # who comes when all are busy is closed, and comes again
+                try:
+                    answer = arc.post("/write?db=default", f"few,n=n{i} v={i}")
+                    break
+                except OSError:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+            assert answer.status == 204
+            assert arc.post("/api/v1/write/line-protocol/flush").status == 200
+            assert arc.rows("SELECT count(*), max(v) FROM few") == [[i + 1, float(i)]]
+        used, began = cpu_seconds(arc), time.monotonic()
+        time.sleep(1)
+        assert cpu_seconds(arc) - used < 0.5 * (time.monotonic() - began)
+    finally:
+        for s in crowd:
+            s.close()
+    assert arc.rows("SELECT count(*) FROM few") == [[5]]
+
+
+def test_a_port_that_is_taken_is_named(arc, tmp_path):
+    """The address and the reason, no data directory is left open, and exit code 1."""
+    import conftest
+    p = subprocess.run([conftest.binary(), "serve", "--port", str(arc.port), "--data", str(tmp_path / "second")], capture_output=True, text=True,
+                       timeout=WAIT_S, env=conftest.environment())
+    assert p.returncode == 1 and re.search(rf"cannot listen on .* port {arc.port}: Address already in use", p.stderr), p.stderr
+
+
+# ---- eviction ----
+
+def test_who_is_evicted_has_written_nothing(arc_start):
+    """A request that comes as its connection makes room is either answered or was never begun: sent again it is stored once."""
+    arc = arc_start({"ARC_SERVER_MAX_CONNECTIONS": "8"})
+    kept = [connect(arc.port) for _ in range(6)]
+    for s in kept:
+        s.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert s.recv(4096).startswith(b"HTTP/1.1 204")
+    time.sleep(1.2)  # only those that were idle for a second make room
+    stop = threading.Event()
+
+    def press():
+        while not stop.is_set():
+            try:
+                with connect(arc.port) as s:
+                    s.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+                    s.recv(4096)
+            except OSError:
+                pass
+
+    threads = [threading.Thread(target=press) for _ in range(4)]
+    for t in threads:
+        t.start()
+    answered = 0
+    try:
+        for i, s in enumerate(kept):
+            line = f"evicted,n=n{i} v=1\n".encode()
+            try:
+                s.sendall(b"POST /write?db=default HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(line) + line)
+                answered += s.recv(4096).startswith(b"HTTP/1.1 204")
+            except OSError:
+                pass
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+        for s in kept:
+            s.close()
+    deadline = time.monotonic() + WAIT_S
+    while True:
+        try:
+            arc.post("/write?db=default", "evicted,n=last v=1")
+            break
+        except OSError:
+            assert time.monotonic() < deadline
+    assert arc.rows("SELECT count(*) FROM evicted") == [[answered + 1]]
+
+
+# ---- certificates that change under load ----
+
+def test_certificates_are_read_again_while_clients_shake_hands(tmp_path):
+    """SIGHUP after SIGHUP, and no handshake fails; what the server holds at the end it held at the beginning."""
+    import ssl
+
+    import conftest
+    from test_74_tls import SecureArc, make_authority, make_certificate, settings, trusting
+    authority = make_authority(tmp_path, "authority")
+    pki = {"authority": authority, "server": make_certificate(tmp_path, "server", authority)}
+    arc = SecureArc(tmp_path / "data", trusting(pki), settings(pki))
+    stop, done, failed = threading.Event(), [0] * 4, []
+
+    def shake(n):
+        while not stop.is_set():
+            try:
+                with arc.socket() as s:
+                    s.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    assert s.recv(4096).startswith(b"HTTP/1.1 204")
+                    done[n] += 1
+            except (OSError, AssertionError, ssl.SSLError) as e:
+                failed.append(repr(e))
+
+    def descriptors():
+        return len(os.listdir(f"/proc/{arc.process.pid}/fd"))
+
+    try:
+        before = descriptors()
+        threads = [threading.Thread(target=shake, args=(n,)) for n in range(len(done))]
+        for t in threads:
+            t.start()
+        try:
+            for i in range(40):
+                seen = sum(done)
+                arc.process.send_signal(signal.SIGHUP)
+                deadline = time.monotonic() + WAIT_S
+                while sum(done) < seen + 8 and time.monotonic() < deadline and not failed:
+                    time.sleep(0.005)
+        finally:
+            stop.set()
+            for t in threads:
+                t.join()
+        assert not failed and sum(done) >= 320
+        deadline = time.monotonic() + WAIT_S
+        while descriptors() > before and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert descriptors() <= before
+    finally:
+        arc.stop()
+
+
+# ---- peers that are gone without a word ----
+
+def ip(*args, check=True):
+    return subprocess.run(["ip", *args], check=check, capture_output=True, text=True, timeout=WAIT_S)
+
+
+@pytest.fixture
+def wire():
+    """A network namespace at the other end of a virtual wire: (its name, the address of this end, what cuts the wire)."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        pytest.skip("needs root and ip")
+    name = f"arc{os.getpid()}"
+    if ip("netns", "add", name, check=False).returncode:
+        pytest.skip("no network namespaces here")
+    try:
+        ip("link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name)
+        ip("addr", "add", "10.253.77.1/30", "dev", f"{name}a")
+        ip("link", "set", f"{name}a", "up")
+        ip("-n", name, "addr", "add", "10.253.77.2/30", "dev", f"{name}b")
+        ip("-n", name, "link", "set", f"{name}b", "up")
+        # nothing is said to the server by this end either: its packets vanish
+        yield name, "10.253.77.1", lambda: ip("-n", name, "link", "set", f"{name}b", "down")
+    finally:
+        ip("link", "del", f"{name}a", check=False)
+        ip("netns", "del", name, check=False)
+
+
+GONE = """
+import socket, sys, time
+host, port, request, n = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode(), int(sys.argv[4])
+held = []
+for _ in range(n):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.connect((host, port))
+    s.sendall(request)
+    if request:
+        assert s.recv(1) == b"H"
+    held.append(s)
+print("here", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("what", ["answer", "body", "head", "silent"])
+def test_peers_that_vanish_give_back_what_they_held(arc_start, wire, what):
+    """Nothing says that they are gone: time does. What they held, a query's memory and threads above all, comes back."""
+    name, host, cut = wire
+    arc = arc_start({"ARC_SERVER_HEADER_TIMEOUT": "2", "ARC_SERVER_BODY_TIMEOUT": "2", "ARC_SERVER_WRITE_TIMEOUT": "2", "ARC_SERVER_IDLE_TIMEOUT": "4",
+                     "DUCKDB_POOL_SIZE": "2"}, args=["--host", "0.0.0.0"])
+    body = json.dumps({"sql": "SELECT range, repeat('x', 100) FROM range(10000000)"})
+    n = 2 if what == "answer" else 10
+    request = {"answer": f"POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}",
+               "body": "GET /ping HTTP/1.1\r\nHost: x\r\n\r\nPOST /write?db=default HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nm v=",
+               "head": "GET /ping HTTP/1.1\r\nHost: x\r\n\r\nGET /ping HTTP/1.1\r\nHost", "silent": "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"}[what]
+    p = subprocess.Popen(["ip", "netns", "exec", name, "python3", "-c", GONE, host, str(arc.port), request, str(n)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert p.stdout.readline() == "here\n"
+        assert metric(arc, "arc_http_connections") >= n
+        cut()
+        deadline = time.monotonic() + WAIT_S
+        while metric(arc, "arc_http_connections") > 1 or metric(arc, "arc_http_requests_in_flight") > 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        if what == "answer":  # both threads are free, and so is their memory
+            assert arc.rows("SELECT count(*) FROM range(10)") == [[10]]
+            assert not [q for q in arc.rows("SELECT state FROM _arc.queries") if q[0] == "running"][1:]
+    finally:
+        p.kill()
+        p.wait()
+        p.stdout.close()
