@@ -77,13 +77,13 @@ arka_status arka_access_prove(arka_request *r, bool may_wait, arka_identity **ou
     arka_credential credential;
     arka_auth_asker asker = {place_of(r), may_wait};
     *out = NULL;
-    arka_credential_find(r, &credential);
-    arka_status status =
-        credential.first.len == 0
-            ? arka_fail(err, ARKA_NOTFOUND,
-                        "this needs a token: send it as 'Authorization: Bearer TOKEN'")
-            : arka_auth_check_from(r->server->auth, &asker, credential.first, credential.second,
-                                   r->arrived_us, out, err);
+    arka_status status = arka_credential_find(r, &credential, err);
+    if (status == ARKA_OK)
+        status = credential.first.len == 0
+                     ? arka_fail(err, ARKA_NOTFOUND,
+                                 "this needs a token: send it as 'Authorization: Bearer TOKEN'")
+                     : arka_auth_check_from(r->server->auth, &asker, credential.first,
+                                            credential.second, r->arrived_us, out, err);
     arka_credential_wipe(&credential);
     return status;
 }

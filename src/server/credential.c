@@ -1,5 +1,6 @@
 #include "server/credential.h"
 
+#include <microhttpd.h>
 #include <string.h>
 #include <strings.h>
 
@@ -83,8 +84,21 @@ static bool takes_parameter(const arka_request *r)
     return takes;
 }
 
-void arka_credential_find(arka_request *r, arka_credential *out)
+static enum MHD_Result count_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                    size_t name_len, const char *value, size_t value_len)
 {
+    static const char NAME[] = "Authorization";
+    *(int *)context += name_len == sizeof NAME - 1 && strncasecmp(name, NAME, name_len) == 0;
+    return MHD_YES;
+}
+
+arka_status arka_credential_find(arka_request *r, arka_credential *out, arka_error *err)
+{
+    int n = 0;
+    out->first = out->second = (arka_slice){"", 0};
+    MHD_get_connection_values_n(r->connection, MHD_HEADER_KIND, count_header, &n);
+    if (n > 1)
+        return arka_fail(err, ARKA_FORBIDDEN, "the request has %d Authorization headers", n);
     arka_credential_parse(arka_request_header(r, "Authorization"), out);
     if (out->first.len == 0)
         out->first = arka_request_header(r, "x-api-key");
@@ -92,6 +106,7 @@ void arka_credential_find(arka_request *r, arka_credential *out)
     if (out->first.len == 0 && takes_parameter(r) &&
         arka_request_param(r, "p", &out->first, NULL) != ARKA_OK)
         out->first = (arka_slice){"", 0};
+    return ARKA_OK;
 }
 
 void arka_credential_wipe(arka_credential *credential)

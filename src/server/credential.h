@@ -16,8 +16,12 @@ typedef struct arka_credential {
     char decoded[ARKA_CREDENTIAL_BYTES]; /* of Basic; where the slices may point */
 } arka_credential;
 
-/** Both slices live as long as the request and *out. */
-void arka_credential_find(arka_request *r, arka_credential *out);
+/**
+ * Both slices live as long as the request and *out. ARKA_FORBIDDEN: two Authorization headers, of
+ * which a proxy in front may have looked at the other.
+ */
+ARKA_MUST_USE arka_status arka_credential_find(arka_request *r, arka_credential *out,
+                                               arka_error *err);
 /** The same of the text of an Authorization header. */
 void arka_credential_parse(arka_slice header, arka_credential *out);
 /** Nothing of a token stays in it. */

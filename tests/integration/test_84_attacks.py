@@ -111,3 +111,93 @@ def test_who_is_proven_slowly_is_served_like_others(tmp_path):
         assert g.query("SELECT count(*) FROM d.cpu")["data"] == [[30003]]
     finally:
         g.arc.stop()
+
+
+# ---- who one is ----
+
+
+def plain(path, headers="", method="GET", body=b""):
+    text = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}"
+    return text + (f"Content-Length: {len(body)}\r\n\r\n" + body if body else "\r\n")
+
+
+def test_two_authorizations_are_none(guarded):
+    """A proxy in front may have looked at the other one."""
+    known, wrong = f"Authorization: Bearer {ADMIN}\r\n", "Authorization: Bearer wrong\r\n"
+    for headers in (known + wrong, wrong + known, known + known, "Authorization:\r\n" + known, known + "authorization: \r\n",
+                    known + "aUTHORIZATION: Basic x\r\n"):
+        for path in ("/api/v1/databases", "/api/v1/auth/verify"):
+            got = exchange(guarded, plain(path, headers))
+            assert status(got) == 401 and b"Authorization headers" in got, headers
+    assert status(exchange(guarded, plain("/api/v1/databases", known + "x-api-key: wrong\r\n"))) == 200
+
+
+def basic(text):
+    return "Basic " + base64.b64encode(text.encode("latin-1")).decode()
+
+
+@pytest.mark.parametrize("value", [
+    f"Bearer {ADMIN},{ADMIN}", f"Bearer {ADMIN}\x0b", f"Bearer {ADMIN}x", f"Bearer {ADMIN[:-1]}", f"Bearer {ADMIN.upper()}", "Bearer %",
+    "Bearer ' OR 1=1 --", "Bearer \xff\xfe", "Bearer " + "A" * 14000, f"Digest {ADMIN}", "Basic ====", "Basic AA==", "Basic Og==", basic(f"u:{ADMIN}\0"),
+    basic(f"u:{ADMIN}:"), basic(f"{ADMIN}\0"), basic(f"u:v:{ADMIN}"), "Basic " + "A" * 1020, "Basic " + "A" * 1024, "Basic " + "A" * 9000,
+    "Token :", "Bearer null", "Bearer undefined"])
+def test_credentials_that_are_nearly_right(guarded, value):
+    got = exchange(guarded, plain("/api/v1/databases", f"Authorization: {value}\r\n"))
+    assert status(got) in (400, 401), got
+    assert value.encode("latin-1") not in got
+
+
+@pytest.mark.parametrize("target", [
+    "/api/v1/metrics/../databases", "/api/v1/metrics/..%2fdatabases", "/api/v1/metrics%2f..%2fdatabases", "/api/v1/metrics/%2e%2e/databases",
+    "/api/v1/metrics/..;/databases", "/api/v1/metrics/..\\databases", "/api/v1/metrics%00/../databases", "/api/v1/databases%00",
+    "/api/v1/metrics/%252e%252e/databases", "/api/v1/metrics/%c0%ae%c0%ae/databases", "/health/../api/v1/databases", "/docs/%2e%2e/api/v1/databases",
+    "//api/v1/databases", "/api/v1//databases", "/api/v1/databases/", "/api/v1/databases//", "/API/V1/DATABASES", "/api/v1/databases;x", "/api/v1/databases%2f",
+    "/api/v1/databases?/health", "/api/v1/databases%3f", "/api/v1/databases#/health", "http://x/api/v1/databases", "http://x/health/../api/v1/databases",
+    "https://x/api/v1/databases", "/api/v1/metrics/timeseries/../../databases", "/api/v1/metrics/timeseries/..%2f..%2fdatabases", "/./api/v1/databases",
+    "/../api/v1/databases", "/%61pi/v1/databases", "/api/v1/write/health/../../databases", "/api/v1/write/healthy/../../databases"])
+def test_no_spelling_of_a_path_opens_it(fenced, target):
+    for method in ("GET", "HEAD"):
+        got = exchange(fenced, plain(target, method=method))
+        assert status(got) in (400, 401, 404), got
+        assert b"secret_db" not in got
+
+
+@pytest.fixture(scope="module")
+def fenced(tmp_path_factory):
+    """Some paths are open to all."""
+    data = tmp_path_factory.mktemp("arc")
+    g = start(data, {"ARC_AUTH_ALLOWLIST": "/api/v1/metrics*,/api/v1/write/health"})
+    assert g.write("secret_db", f"cpu v=1 {T}").status == 204
+    assert status(exchange(g, plain("/api/v1/metrics"))) == status(exchange(g, plain("/api/v1/write/health"))) == 200
+    yield g
+    try:
+        g.arc.stop()
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.mark.parametrize("header", ["X-HTTP-Method-Override: DELETE", "X-HTTP-Method: POST", "X-Method-Override: POST", "X-Original-URL: /api/v1/databases",
+                                    "X-Rewrite-URL: /api/v1/databases", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-User: admin", "X-Remote-User: admin"])
+def test_no_header_says_what_is_meant_instead(fenced, header):
+    assert b'"status":"healthy"' in exchange(fenced, plain("/health", header + "\r\n"))
+    assert status(exchange(fenced, plain("/api/v1/databases", header + "\r\n"))) == 401
+    assert status(exchange(fenced, plain("/api/v1/write/health", header + "\r\n", "POST"))) == 405
+
+
+def test_the_parameter_counts_nowhere_else(guarded):
+    for path in ("/api/v1/databases", "/api/v1/query/cpu", "/api/v2/buckets", "/api/v1/auth/tokens", "/api/v1/auth/verify"):
+        assert status(exchange(guarded, plain(f"{path}?u=a&p={ADMIN}"))) == 401
+    body = f"db=prod&p={ADMIN}&q=SHOW+DATABASES"
+    form = "Content-Type: application/x-www-form-urlencoded\r\n"
+    got = exchange(guarded, plain("/query", form, "POST", body))
+    assert status(got) == 401 and b"prod" not in got
+
+
+def test_head_changes_nothing(guarded):
+    assert guarded.write("kept", f"cpu v=1 {T}").status == 204
+    for q in ("DROP%20DATABASE%20kept", "DROP%20MEASUREMENT%20cpu", "SHOW%20DATABASES;DROP%20DATABASE%20kept", "CREATE%20DATABASE%20never"):
+        a = guarded.call("HEAD", f"/query?db=kept&q={q}")
+        assert (a.status, a.headers["Allow"]) == (405, "GET, POST, OPTIONS")
+    assert guarded.call("HEAD", "/query?q=SHOW%20DATABASES").status == 200
+    assert guarded.query("SELECT count(*) FROM kept.cpu")["data"] == [[1]]
+    assert b"never" not in guarded.call("GET", "/api/v1/databases").body
