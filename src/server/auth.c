@@ -1,14 +1,13 @@
 /* GET /api/v1/auth/verify, and the management of tokens below /api/v1/auth. */
 #include <microhttpd.h>
 
-#include "auth/expiry.h"
 #include "auth/token_json.h"
 #include "base/json.h"
 #include "base/number.h"
 #include "server/access.h"
 #include "server/handlers.h"
 #include "server/server_priv.h"
-#include "wire/json.h"
+#include "server/token_wish.h"
 
 /* ---- a token as JSON ---- */
 
@@ -59,118 +58,7 @@ static void put_secret(arka_request *r, arka_buf *out, const char *name, const c
         arka_answer_header(r, "Cache-Control", "no-store");
 }
 
-/* ---- what a body says ---- */
-
-typedef struct wish {
-    arka_arena arena;
-    arka_token_change change;
-    arka_rights rights;
-    arka_priority priority;
-    bool enabled;
-    int64_t expires_us;
-} wish;
-
-static void wish_fini(wish *w)
-{
-    arka_arena_fini(&w->arena);
-}
-
-/* A comma list, or an array of texts, as a comma list. NULL: there is none. */
-static arka_status read_list(const arka_json *body, const char *name, arka_arena *arena,
-                             const char **out, arka_error *err)
-{
-    const arka_json *value = arka_json_get(body, name);
-    arka_json_kind kind = value ? arka_json_kind_of(value) : ARKA_JSON_NULL;
-    ARKA_AUTO_VALUE(arka_buf) text = ARKA_BUF_INIT;
-    arka_slice whole;
-    *out = NULL;
-    if (kind == ARKA_JSON_NULL)
-        return ARKA_OK;
-    if (kind == ARKA_JSON_ARRAY) {
-        for (size_t i = 0; i < arka_json_len(value); i++) {
-            const arka_json *item = arka_json_at(value, i);
-            arka_slice word = arka_json_text(item);
-            if (arka_json_kind_of(item) != ARKA_JSON_STRING || word.len == 0 ||
-                memchr(word.data, ',', word.len) != NULL)
-                return arka_fail(err, ARKA_INPUT,
-                                 "\"%s\": item %zu is not one word: expected a list of texts", name,
-                                 i);
-            arka_buf_text(&text, i > 0 ? "," : "");
-            arka_buf_slice(&text, word);
-        }
-        whole = (arka_slice){text.data ? text.data : "", text.len};
-    } else {
-        ARKA_TRY(arka_json_need_string(body, name, &whole, err));
-    }
-    *out = text.failed ? NULL : arka_arena_text(arena, whole);
-    return *out ? ARKA_OK : arka_fail_nomem(err, name, whole.len);
-}
-
-static arka_status read_text(const arka_json *body, const char *name, arka_arena *arena,
-                             const char **out, arka_error *err)
-{
-    arka_slice text = {NULL, 0};
-    *out = NULL;
-    ARKA_TRY(arka_json_get_string(body, name, &text, err));
-    if (text.data == NULL)
-        return ARKA_OK;
-    *out = arka_arena_text(arena, text);
-    return *out ? ARKA_OK : arka_fail_nomem(err, name, text.len);
-}
-
-static arka_status read_rights(const arka_json *body, wish *w, arka_error *err)
-{
-    const char *text;
-    ARKA_TRY(read_list(body, "permissions", &w->arena, &text, err));
-    if (text == NULL)
-        return ARKA_OK;
-    w->change.rights = &w->rights;
-    return arka_rights_parse(arka_slice_of(text), &w->rights, err);
-}
-
-static arka_status read_expiry(const arka_json *body, int64_t now_us, wish *w, arka_error *err)
-{
-    arka_slice at = {"", 0}, in = {"", 0};
-    ARKA_TRY(arka_json_get_string(body, "expires_at", &at, err));
-    ARKA_TRY(arka_json_get_string(body, "expires_in", &in, err));
-    if (at.len > 0 || in.len > 0)
-        w->change.expires_us = &w->expires_us;
-    return arka_expiry_parse(at, in, now_us, &w->expires_us, err);
-}
-
-static arka_status read_priority(const arka_json *body, wish *w, arka_error *err)
-{
-    arka_slice text = {"", 0};
-    ARKA_TRY(arka_json_get_string(body, "max_priority", &text, err));
-    if (text.len == 0)
-        return ARKA_OK;
-    w->change.max_priority = &w->priority;
-    return arka_priority_parse(text, &w->priority, err);
-}
-
-static arka_status read_enabled(const arka_json *body, wish *w, arka_error *err)
-{
-    if (arka_json_get(body, "enabled") != NULL)
-        w->change.enabled = &w->enabled;
-    return arka_json_get_bool(body, "enabled", &w->enabled, err);
-}
-
-static arka_status read_wish(const arka_request *r, wish *w, arka_error *err)
-{
-    ARKA_AUTO(arka_json) body = NULL;
-    *w = (wish){.arena = ARKA_ARENA_INIT};
-    ARKA_TRY(arka_json_parse(r->body, 0, &body, err));
-    if (arka_json_kind_of(body) != ARKA_JSON_OBJECT)
-        return arka_fail(err, ARKA_INPUT, "the request body is %s: expected an object",
-                         arka_json_kind_name(arka_json_kind_of(body)));
-    ARKA_TRY(read_text(body, "name", &w->arena, &w->change.name, err));
-    ARKA_TRY(read_text(body, "description", &w->arena, &w->change.description, err));
-    ARKA_TRY(read_list(body, "scope", &w->arena, &w->change.scope, err));
-    ARKA_TRY(read_rights(body, w, err));
-    ARKA_TRY(read_priority(body, w, err));
-    ARKA_TRY(read_enabled(body, w, err));
-    return read_expiry(body, r->arrived_us, w, err);
-}
+/* ---- what a request says ---- */
 
 static bool is_empty(const arka_token_change *c)
 {
@@ -274,8 +162,8 @@ static const struct sockaddr *peer_of(const arka_request *r)
     return info ? info->client_addr : NULL;
 }
 
-static arka_status create(arka_request *r, const wish *w, char clear[ARKA_TOKEN_TEXT], int64_t *id,
-                          arka_error *err)
+static arka_status create(arka_request *r, const arka_token_wish *w, char clear[ARKA_TOKEN_TEXT],
+                          int64_t *id, arka_error *err)
 {
     const arka_token_change *c = &w->change;
     arka_token_info info = {
@@ -298,7 +186,7 @@ arka_handled arka_handle_token_create(arka_request *r)
     char clear[ARKA_TOKEN_TEXT];
     arka_error err = {0};
     int64_t id;
-    wish w;
+    arka_token_wish w;
     int wait_s = arka_creations_take(creations, peer_of(r), r->arrived);
     if (wait_s > 0) {
         arka_answer_error(r, 429, "too_many_requests",
@@ -307,10 +195,10 @@ arka_handled arka_handle_token_create(arka_request *r)
         arka_answer_header(r, "Retry-After", "%d", wait_s);
         return ARKA_ANSWERED;
     }
-    arka_status status = read_wish(r, &w, &err);
+    arka_status status = arka_token_wish_read(r->body, r->arrived_us, &w, &err);
     if (status == ARKA_OK)
         status = create(r, &w, clear, &id, &err);
-    wish_fini(&w);
+    arka_token_wish_fini(&w);
     if (status != ARKA_OK) {
         arka_creations_undo(creations, peer_of(r), r->arrived);
         return fail(r, &err);
@@ -342,16 +230,16 @@ arka_handled arka_handle_token_get(arka_request *r)
 
 static arka_status update(arka_request *r, int64_t *id, arka_error *err)
 {
-    wish w = {.arena = ARKA_ARENA_INIT};
+    arka_token_wish w = {.arena = ARKA_ARENA_INIT};
     ARKA_TRY(read_id(r, id, err));
-    arka_status status = read_wish(r, &w, err);
+    arka_status status = arka_token_wish_read(r->body, r->arrived_us, &w, err);
     if (status == ARKA_OK && is_empty(&w.change))
         status = arka_fail(err, ARKA_INPUT,
                            "nothing to update: expected name, description, permissions, scope, "
                            "max_priority, enabled, expires_at or expires_in");
     if (status == ARKA_OK)
         status = arka_token_update(r->server->auth, *id, &w.change, r->arrived_us, err);
-    wish_fini(&w);
+    arka_token_wish_fini(&w);
     return status;
 }
 

@@ -1,6 +1,8 @@
 /* InfluxDB 1's /query: what is asked, and its way through the pool of queries. */
 #include "server/influx.h"
 
+#include <errno.h>
+
 #include <strings.h>
 
 #include "base/number.h"

@@ -1,8 +1,8 @@
 /**
- * InfluxQL's statements, run. influx.c reads the request and makes an arka_influx of it,
- * influx_run.c runs its statements one by one, influx_show.c those that list, influx_series.c those
- * that look at rows; influx_where.c makes SQL of conditions and influx_sql.c runs it. One thread at
- * a time. Private to influx*.c.
+ * InfluxQL's statements, run. influx.c reads the request (influx_params.c what it binds) and
+ * makes an arka_influx of it, influx_run.c runs its statements one by one, influx_show.c those that
+ * list, influx_series.c those that look at rows; influx_where.c makes SQL of conditions and
+ * influx_sql.c runs it. One thread at a time. Private to influx*.c.
  */
 #ifndef ARKA_SERVER_INFLUX_RUN_H
 #define ARKA_SERVER_INFLUX_RUN_H
@@ -27,6 +27,18 @@ typedef struct arka_influx {
     arka_stream *stream; /* holds the ticket */
     arka_influx_out out;
 } arka_influx;
+
+/* ---- influx_params.c ---- */
+
+typedef ARKA_VEC(arka_influxql_param) arka_influx_params;
+/**
+ * Parameters bound by `text`, a JSON object; "" binds none. Their texts are the arena's, the list
+ * is the caller's, also after a failure (arka_vec_fini). ARKA_INPUT: none that can be bound.
+ */
+ARKA_MUST_USE arka_status arka_influx_read_params(arka_slice text, arka_arena *arena,
+                                                  arka_influx_params *out, arka_error *err);
+
+/* ---- influx_run.c ---- */
 
 /** What a kind of statement asks of a token, and how it is run. */
 typedef arka_status (*arka_influx_handler)(arka_influx *q, const arka_influxql_statement *s,
