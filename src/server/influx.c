@@ -2,7 +2,6 @@
 #include "server/influx.h"
 
 #include <errno.h>
-
 #include <strings.h>
 
 #include "base/number.h"
