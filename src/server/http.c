@@ -21,19 +21,18 @@ enum {
     FEWEST_DESCRIPTORS = 8, /* of connections, all the same */
 };
 
-/* For a moment, until those that are too many have gone. */
-static int64_t most_at_all(const arka_http *http)
-{
-    return 2 * http->max_connections;
-}
-
-/* Data files, the log and DuckDB want descriptors too: they must not starve for clients. */
 static int64_t descriptors(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
         return INT64_MAX;
-    int64_t all = (int64_t)limit.rlim_cur, kept = all / KEPT_SHARE;
+    return (int64_t)limit.rlim_cur;
+}
+
+/* Data files, the log and DuckDB want descriptors too: they must not starve for clients. */
+static int64_t by_descriptors(void)
+{
+    int64_t all = descriptors(), kept = all / KEPT_SHARE;
     int64_t n = all - (kept > KEPT_DESCRIPTORS ? kept : KEPT_DESCRIPTORS);
     return n > FEWEST_DESCRIPTORS ? n : FEWEST_DESCRIPTORS;
 }
@@ -49,7 +48,7 @@ static int64_t by_memory(const arka_settings *s)
 static int64_t max_connections(const arka_server *server)
 {
     const arka_settings *s = server->settings;
-    int64_t n = s->max_connections > 0 ? s->max_connections : by_memory(s), most = descriptors();
+    int64_t n = s->max_connections > 0 ? s->max_connections : by_memory(s), most = by_descriptors();
     if (n <= most)
         return n;
     if (s->max_connections > 0 || most < FEWEST_CONNECTIONS)
@@ -59,6 +58,13 @@ static int64_t max_connections(const arka_server *server)
             "for them (raise the limit of open files)",
             (long long)most, (long long)n);
     return most;
+}
+
+/* For a moment, until those that are too many have gone: of the descriptors that are kept, few. */
+static int64_t most_at_all(int64_t n)
+{
+    int64_t more = (descriptors() - n) / KEPT_SHARE;
+    return n + (more < 1 ? 1 : more < n ? more : n);
 }
 
 /* Targets are decoded by us, with their length known: the library's decoder would end at a NUL. */
@@ -82,7 +88,7 @@ static arka_status start_crowd(arka_http *http, arka_crowd *of, arka_error *err)
     enum { N_TLS = 2 };
     struct MHD_OptionItem options[] = {
         /* none of them may come to it, see take_connection */
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)most_at_all(http) + 1, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)http->most_at_all + 1, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)s->idle_timeout, NULL},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)arka_connection_on_target, of},
@@ -122,6 +128,7 @@ arka_status arka_http_new(arka_server *server, arka_http **out, arka_error *err)
     http->server = server;
     http->max_body = s->max_request_mb << 20;
     http->max_connections = max_connections(server);
+    http->most_at_all = most_at_all(http->max_connections);
     http->max_body_bytes = s->max_body_memory_mb << 20;
     arka_mutex_init(&http->lock, ARKA_LOCK_LEAF);
     arka_cond_init(&http->idle);
@@ -150,11 +157,11 @@ void arka_http_take_connection(arka_http *http, int fd, const struct sockaddr *p
 {
     /*
      * Not by the library's own limit: a thread of 0.9.75 that meets it keeps one of its locks and
-     * serves nobody any more. Up to twice ours they come in, so that an idle one can go for them.
+     * serves nobody any more. A few more than ours come in, so that an idle one can go for them.
      */
     int n = atomic_fetch_add_explicit(&http->n_connections, 1, memory_order_relaxed);
     unsigned turn = atomic_fetch_add_explicit(&http->next_loop, 1, memory_order_relaxed);
-    if (n < most_at_all(http) &&
+    if (n < http->most_at_all &&
         arka_loop_add(http->crowds[turn % (unsigned)http->n_crowds].loop, fd, peer, peer_len))
         return;
     close(fd);

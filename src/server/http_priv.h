@@ -38,7 +38,7 @@ struct arka_http {
     atomic_int n_connections;
     atomic_int in_flight;
     atomic_int_least64_t body_bytes; /* capacity of all body buffers */
-    int64_t max_body, max_body_bytes, max_connections;
+    int64_t max_body, max_body_bytes, max_connections, most_at_all;
     arka_mutex lock; /* for `idle` alone */
     arka_cond idle;
 };
