@@ -238,6 +238,10 @@ void arka_influxql_print_name(arka_slice name, arka_buf *out);
 /** "SHOW TAG KEYS": the words of a kind, for messages. */
 const char *arka_influxql_kind_words(arka_influxql_kind kind);
 
+/** ARKA_INPUT in InfluxDB's words: this expression is not true or false. */
+ARKA_MUST_USE arka_status arka_influxql_not_a_condition(const arka_influxql_expr *expr,
+                                                        arka_error *err);
+
 /* ---- time ---- */
 
 /** A closed range, ns since 1970 UTC. */

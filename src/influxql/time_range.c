@@ -160,6 +160,16 @@ static arka_status narrow(splitter *s, arka_influxql_op op, const arka_influxql_
     return ARKA_OK;
 }
 
+arka_status arka_influxql_not_a_condition(const arka_influxql_expr *e, arka_error *err)
+{
+    arka_buf text = ARKA_BUF_INIT;
+    arka_influxql_print_expr(e, &text);
+    arka_status status = arka_fail(err, ARKA_INPUT, "invalid condition expression: %.*s",
+                                   text.len > 200 ? 200 : (int)text.len, text.data);
+    arka_buf_fini(&text);
+    return status;
+}
+
 static arka_status split(splitter *s, const arka_influxql_expr *e, const arka_influxql_expr **rest,
                          arka_error *err);
 
@@ -197,14 +207,8 @@ static arka_status split(splitter *s, const arka_influxql_expr *e, const arka_in
     }
     if (e->kind == ARKA_INFLUXQL_BOOLEAN)
         return ARKA_OK;
-    if (e->kind != ARKA_INFLUXQL_BINARY) {
-        arka_buf text = ARKA_BUF_INIT;
-        arka_influxql_print_expr(e, &text);
-        arka_status status = arka_fail(err, ARKA_INPUT, "invalid condition expression: %.*s",
-                                       text.len > 200 ? 200 : (int)text.len, text.data);
-        arka_buf_fini(&text);
-        return status;
-    }
+    if (e->kind != ARKA_INFLUXQL_BINARY)
+        return arka_influxql_not_a_condition(e, err);
     if (e->op == ARKA_INFLUXQL_AND || e->op == ARKA_INFLUXQL_OR) {
         /* InfluxDB knows no OR of times either: all that is said of time holds at once */
         ARKA_TRY(split(s, e->left, &left, err));

@@ -155,16 +155,6 @@ static arka_status compare(const scope *c, const arka_influxql_expr *e, arka_err
 
 /* ---- conditions ---- */
 
-static arka_status invalid(const arka_influxql_expr *e, arka_error *err)
-{
-    arka_buf text = ARKA_BUF_INIT;
-    arka_influxql_print_expr(e, &text);
-    arka_status status = arka_fail(err, ARKA_INPUT, "invalid condition expression: %.*s",
-                                   text.len > 200 ? 200 : (int)text.len, text.data);
-    arka_buf_fini(&text);
-    return status;
-}
-
 static arka_status compile(const scope *c, const arka_influxql_expr *e, arka_error *err)
 {
     bool both = e->kind == ARKA_INFLUXQL_BINARY && e->op <= ARKA_INFLUXQL_AND;
@@ -179,7 +169,7 @@ static arka_status compile(const scope *c, const arka_influxql_expr *e, arka_err
         return ARKA_OK;
     }
     if (e->kind != ARKA_INFLUXQL_BINARY)
-        return invalid(e, err);
+        return arka_influxql_not_a_condition(e, err);
     if (!both)
         return compare(c, e, err);
     ARKA_TRY(
