@@ -218,8 +218,8 @@ static arka_status compare(arka_auth *auth, proof *p, uint64_t generation, candi
 }
 
 /* Slowly last: a generated token may begin as the digest of a chosen one does, and must not pay. */
-static arka_status compare_each(arka_auth *auth, proof *p, uint64_t generation,
-                                const candidates *c, arka_error *err)
+static arka_status compare_each(arka_auth *auth, proof *p, uint64_t generation, const candidates *c,
+                                arka_error *err)
 {
     for (int slow = 0; slow < 2; slow++)
         for (size_t i = 0; i < n_candidates(c) && p->found == NULL; i++) {

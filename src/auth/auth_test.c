@@ -527,6 +527,7 @@ TEST(wrong_tokens_from_one_place_lock_out_nobody_elsewhere)
 {
     static const char CHOSEN[] = "a-value-that-somebody-thought-of-once";
     char clear[ARKA_TOKEN_TEXT], guess[32];
+    arka_error err = {0};
     arka_auth *auth = open_auth("places.db", 30000, 10);
     bootstrap(auth, "", CHOSEN, false, clear);
     int n[ARKA_N_STATUS] = {0};
@@ -536,9 +537,14 @@ TEST(wrong_tokens_from_one_place_lock_out_nobody_elsewhere)
     }
     assert_true(n[ARKA_BUSY] > 0);
     assert_int_equal(check_from(auth, 8, true, CHOSEN), ARKA_OK);
-    assert_int_equal(arka_auth_forget(auth), 1);
-    assert_int_equal(check_from(auth, 8, true, CHOSEN), ARKA_OK);
     assert_int_equal(check_from(auth, 7, true, CHOSEN), ARKA_OK); /* it is known */
+    assert_int_equal(arka_auth_forget(auth), 1);
+    assert_int_equal(check_from(auth, 7, false, CHOSEN), ARKA_OK); /* … well enough */
+    bool off = false;
+    made other = make(auth, "other", ARKA_MAY_ADMIN, "");
+    ASSERT_OK(arka_token_update(auth, 1, &(arka_token_change){.enabled = &off}, NOW, &err));
+    assert_int_equal(check_from(auth, 8, true, CHOSEN), ARKA_FORBIDDEN);
+    assert_int_equal(check_from(auth, 8, true, other.clear), ARKA_OK);
     arka_auth_close(auth);
 }
 

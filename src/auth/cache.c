@@ -5,9 +5,6 @@
 
 enum { N_STRIPES = 32, N_SLOTS = 64, LINE = 64 };
 
-/* For so long after its last proof a token's hash is known: it need not be compared slowly anew. */
-static const int64_t KEPT_NS = INT64_C(3600) * 1000000000;
-
 /* A place of a thread. */
 typedef struct slot {
     unsigned char digest[ARKA_DIGEST];
@@ -143,22 +140,36 @@ static void make_newest(arka_cache *c, entry *e)
     c->newest = e;
 }
 
+static bool is_kept(const entry *e)
+{
+    return arka_secret_is_slow((arka_slice){e->hash, e->hash_len});
+}
+
 int64_t arka_cache_forget(arka_cache *c)
 {
     arka_cache_distrust(c);
     arka_mutex_lock(&c->lock);
     int64_t n = (int64_t)c->map.n;
-    while (c->oldest != NULL)
-        remove_entry(c, c->oldest);
+    for (entry *e = c->oldest, *next; e != NULL; e = next) {
+        next = e->newer;
+        if (!is_kept(e))
+            remove_entry(c, e);
+    }
     arka_mutex_unlock(&c->lock);
     return n;
+}
+
+static void remove_all(arka_cache *c)
+{
+    while (c->oldest != NULL)
+        remove_entry(c, c->oldest);
 }
 
 void arka_cache_free(arka_cache *c)
 {
     if (c == NULL)
         return;
-    arka_cache_forget(c);
+    remove_all(c);
     for (int i = 0; i < N_STRIPES; i++) {
         stripe *s = &c->stripes[i];
         for (int k = 0; k < N_SLOTS; k++)
@@ -334,7 +345,7 @@ void arka_cache_sweep(arka_cache *c, arka_mono now)
     arka_mutex_lock(&c->lock);
     for (entry *e = c->oldest, *next; e != NULL; e = next) {
         next = e->newer;
-        if (now.ns >= e->fresh_until_ns + KEPT_NS)
+        if (now.ns >= e->fresh_until_ns && !is_kept(e))
             remove_entry(c, e);
     }
     arka_mutex_unlock(&c->lock);

@@ -44,9 +44,12 @@ void arka_cache_put(arka_cache *cache, const unsigned char digest[ARKA_DIGEST], 
 void arka_cache_drop(arka_cache *cache, const unsigned char digest[ARKA_DIGEST]);
 /** Nothing that was put before is found any more; it can only be recalled. */
 void arka_cache_distrust(arka_cache *cache);
-/** Nothing is known any more. Returns how many were. */
+/**
+ * Nothing is known any more, except that values which a person chose can still be recalled: who has
+ * one must not depend on slow hashes, which others can keep busy. Returns how many were known.
+ */
 int64_t arka_cache_forget(arka_cache *cache);
-/** What was past the TTL an hour ago goes. */
+/** What is past the TTL goes, with the same exception. */
 void arka_cache_sweep(arka_cache *cache, arka_mono now);
 
 typedef struct arka_use {

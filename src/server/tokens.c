@@ -47,6 +47,21 @@ static arka_status make_first(arka_server *server, arka_error *err)
     return ARKA_OK;
 }
 
+/* Known before anybody asks: who tries wrong ones cannot hold up who has these. */
+static void prove_settings(void *context)
+{
+    const arka_server *server = context;
+    const char *const values[] = {server->settings->auth_default_token,
+                                  server->settings->auth_bootstrap_token};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        ARKA_AUTO(arka_identity) who = NULL;
+        /* it may be another by now, or switched off */
+        if (*values[i] != 0)
+            ARKA_IGNORE(arka_auth_check(server->auth, arka_slice_of(values[i]), (arka_slice){"", 0},
+                                        arka_wall_us(), &who, NULL));
+    }
+}
+
 arka_status arka_server_open_tokens(arka_server *server, arka_error *err)
 {
     const arka_settings *s = server->settings;
@@ -58,5 +73,8 @@ arka_status arka_server_open_tokens(arka_server *server, arka_error *err)
     };
     ARKA_TRY(arka_dir_make_parent(&arka_os_real, s->db_path, err));
     ARKA_TRY(arka_auth_open(&options, &server->auth, err));
-    return s->auth_enabled ? make_first(server, err) : ARKA_OK;
+    if (!s->auth_enabled)
+        return ARKA_OK;
+    ARKA_TRY(make_first(server, err));
+    return arka_workers_submit(server->provers, prove_settings, server, err);
 }
