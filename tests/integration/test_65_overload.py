@@ -37,7 +37,7 @@ def check_memory(result):
 def test_overload_loses_nothing(small, arc_run):
     """MEM-3, F13: 120 % of the peak, offered over 1,000 connections."""
     ceiling = ["--ceiling-mb", "100000"] if is_sanitized() else []
-    done, results = bench(arc_run, small, "overload", "--seconds", "5", "--rows", "500", *ceiling)
+    done, results = bench(arc_run, small, "overload", "--seconds", "3", "--rows", "500", *ceiling)
     assert done.returncode == 0, (done.stdout, done.stderr)
     peak, over, summary = results
     for result in (peak, over):
@@ -53,7 +53,7 @@ def test_overload_loses_nothing(small, arc_run):
 def test_a_flood_is_refused_and_then_it_is_over(small, arc_run):
     """30 million rows a second are offered, which no server on this machine takes: some of it is refused or finds no
     free connection. Afterwards everything is as it was."""
-    done, results = bench(arc_run, small, "write", "--rate", "30000", "--connections", "1000", "--seconds", "3")
+    done, results = bench(arc_run, small, "write", "--rate", "30000", "--connections", "1000", "--seconds", "2")
     assert done.returncode == 0, (done.stdout, done.stderr)
     result, = results
     assert result["verified"] is True, result
