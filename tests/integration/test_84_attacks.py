@@ -5,6 +5,7 @@ import hashlib
 import select
 import shutil
 import socket
+import threading
 
 import pytest
 from tokens_kit import ADMIN, bearer, start
@@ -225,3 +226,87 @@ def test_head_changes_nothing(guarded):
     assert guarded.call("HEAD", "/query?q=SHOW%20DATABASES").status == 200
     assert guarded.query("SELECT count(*) FROM kept.cpu")["data"] == [[1]]
     assert b"never" not in guarded.call("GET", "/api/v1/databases").body
+
+
+# ---- the management of tokens ----
+
+
+def at_once(calls):
+    """All of them, each in a thread of its own; their answers."""
+    answers, threads = [], [threading.Thread(target=lambda c=c: answers.append(c())) for c in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def n_admins(g):
+    import sqlite3
+    db = sqlite3.connect(g.arc.data / "arc.db", timeout=30)
+    n, = db.execute("SELECT count(*) FROM api_tokens WHERE enabled AND permissions LIKE '%admin%'").fetchone()
+    db.close()
+    return n
+
+
+def test_administrators_that_remove_each_other_leave_one(tmp_path):
+    g = start(tmp_path / "data")
+    try:
+        made = [(ADMIN, 1)] + [g.make(f"admin-{i}", "admin") for i in range(5)]
+        calls = []
+        for (token, own), (_, other) in zip(made, made[1:] + made[:1]):
+            calls += [lambda t=token, i=other: g.call("DELETE", f"/api/v1/auth/tokens/{i}", token=t).status,
+                      lambda t=token, i=other: g.call("POST", f"/api/v1/auth/tokens/{i}/revoke", token=t).status,
+                      lambda t=token, i=own: g.call("PATCH", f"/api/v1/auth/tokens/{i}", {"permissions": ["read"]}, t).status]
+        assert set(at_once(calls)) <= {200, 401, 403, 404, 409}
+        assert n_admins(g) >= 1
+    finally:
+        g.arc.stop()
+
+
+def test_ten_a_minute_also_when_they_come_together(tmp_path):
+    g = start(tmp_path / "data")
+    try:
+        def make(i):
+            # as a proxy would say it: whoever asks cannot choose whose limit it is
+            return g.call("POST", "/api/v1/auth/tokens", {"name": f"t{i}"}, headers={"X-Forwarded-For": f"10.0.0.{i}", "X-Real-IP": f"10.0.0.{i}"}).status
+        answers = at_once([lambda i=i: make(i) for i in range(25)])
+        assert sorted(answers) == [201] * 10 + [429] * 15
+        # what fails is not counted, and does not make room either
+        assert at_once([lambda: g.call("POST", "/api/v1/auth/tokens", {"name": ""}).status for _ in range(5)]) == [429] * 5
+        assert make(99) == 429
+    finally:
+        g.arc.stop()
+
+
+@pytest.mark.parametrize("id_", ["1%20OR%201=1", "1;--", "0", "-1", "9999999999999999999", "9223372036854775807", "1.0", "0x1", "%201", "1%00", "%D9%A1"])
+def test_numbers_that_are_none(guarded, id_):
+    for method, tail in (("GET", ""), ("DELETE", ""), ("POST", "/rotate"), ("POST", "/revoke"), ("GET", "/permissions")):
+        assert guarded.call(method, f"/api/v1/auth/tokens/{id_}{tail}").status in (400, 404)
+    assert guarded.call("GET", "/api/v1/auth/tokens/1").json()["enabled"] is True
+
+
+@pytest.mark.parametrize("name", ["a'); DROP TABLE api_tokens;--", '"><script>alert(1)</script>', "%s%n", "..", "\u202e", "admin "])
+def test_names_are_texts(guarded, name):
+    token, id_ = guarded.make(name, "read")
+    one = guarded.call("GET", f"/api/v1/auth/tokens/{id_}")
+    assert one.json()["name"] == name and one.headers["Content-Type"].startswith("application/json")
+    a = guarded.call("GET", "/api/v1/auth/tokens", token=token)
+    assert a.status == 403 and f"'{name}'" in a.json()["error"]
+    assert guarded.call("DELETE", f"/api/v1/auth/tokens/{id_}").status == 200
+
+
+def test_who_is_no_administrator_gets_no_further(guarded):
+    token, id_ = guarded.make("climber", "read,write,delete")
+    for method, path, body in (
+            ("PATCH", f"/api/v1/auth/tokens/{id_}", {"permissions": ["admin"]}), ("POST", f"/api/v1/auth/tokens/{id_}/rotate", None),
+            ("POST", "/api/v1/auth/tokens", {"name": "more", "permissions": ["admin"]}), ("POST", "/api/v1/auth/tokens/1/rotate", None),
+            ("DELETE", "/api/v1/auth/tokens/1", None), ("GET", "/api/v1/logs", None), ("POST", "/api/v1/auth/cache/invalidate", None),
+            ("DELETE", "/api/v1/databases/prod?confirm=true", None), ("POST", "/query?db=prod&q=DROP%20DATABASE%20prod", None)):
+        assert guarded.call(method, path, body, token).status == 403, path
+    for sql in ("SELECT token_hash FROM api_tokens", "SELECT * FROM main.api_tokens", "SELECT * FROM _arc.tokens", "ATTACH 'arc.db'",
+                "SELECT * FROM sqlite_scan('arc.db', 'api_tokens')", "SELECT * FROM read_blob('arc.db')", "SELECT getenv('ARC_AUTH_BOOTSTRAP_TOKEN')"):
+        for asker in (token, ADMIN):
+            a = guarded.call("POST", "/api/v1/query", {"sql": sql}, asker)
+            assert a.status in (400, 403, 404) and b"sha256" not in a.body and ADMIN.encode() not in a.body
+    assert guarded.call("GET", "/api/v1/auth/verify", token=token).json()["permissions"] == ["read", "write", "delete"]
