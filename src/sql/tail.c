@@ -16,21 +16,79 @@ static bool called_time(arka_slice name)
            strncasecmp(name.data, ARKA_TIME_COLUMN, name.len) == 0;
 }
 
-/* Columns as they are, none under the name "time" but that one: no aggregate, no other time to sort
- * by. */
+static bool is_one_of(arka_slice text, const char *const *list)
+{
+    for (; *list != NULL; list++)
+        if (text.len == strlen(*list) && strncasecmp(text.data, *list, text.len) == 0)
+            return true;
+    return false;
+}
+
+/* Of each row by itself, one value. */
+static bool is_row_function(const arka_tree *t)
+{
+    static const char *const NAMES[] = {
+        "+",         "-",          "*",           "/",           "//",         "%",
+        "**",        "^",          "||",          "~~",          "!~~",        "~~*",
+        "!~~*",      "abs",        "ceil",        "ceiling",     "concat",     "contains",
+        "cos",       "date_diff",  "date_part",   "date_trunc",  "datediff",   "datepart",
+        "datetrunc", "day",        "dayofweek",   "degrees",     "ends_with",  "epoch",
+        "epoch_ms",  "epoch_ns",   "epoch_us",    "exp",         "floor",      "format",
+        "greatest",  "hour",       "ifnull",      "isfinite",    "isinf",      "isnan",
+        "least",     "left",       "length",      "ln",          "log",        "log10",
+        "log2",      "lower",      "ltrim",       "millisecond", "minute",     "mod",
+        "month",     "nullif",     "pow",         "power",       "printf",     "radians",
+        "replace",   "right",      "round",       "rtrim",       "second",     "sign",
+        "sin",       "split_part", "sqrt",        "starts_with", "strftime",   "substr",
+        "substring", "tan",        "time_bucket", "to_hours",    "to_minutes", "to_seconds",
+        "to_days",   "trim",       "trunc",       "upper",       "year",       NULL};
+    arka_slice schema = arka_tree_text(t, "schema");
+    return is_one_of(arka_tree_text(t, "function_name"), NAMES) &&
+           (schema.len == 0 || arka_slice_eq(schema, ARKA_SLICE("main"))) &&
+           arka_tree_get(t, "filter") == NULL && !arka_tree_true(t, "distinct");
+}
+
+/* Does it look at one row only, whatever other rows there are? No aggregate, window, subquery or
+ * unnest is anywhere in it. */
+static bool is_row_by_row(const arka_tree *t)
+{
+    static const char *const CLASSES[] = {"COLUMN_REF",  "CONSTANT", "CAST", "COMPARISON",
+                                          "CONJUNCTION", "BETWEEN",  "CASE", "OPERATOR",
+                                          "FUNCTION",    NULL};
+    arka_slice class = arka_tree_text(t, "class");
+    if (class.len > 0 && !is_one_of(class, CLASSES))
+        return false;
+    if (arka_slice_eq(class, ARKA_SLICE("FUNCTION")) && !is_row_function(t))
+        return false;
+    for (const arka_tree *c = t->child; c != NULL; c = c->next)
+        if (!is_row_by_row(c))
+            return false;
+    return true;
+}
+
+/* Columns and what is made of each row alone, none under the name "time" but that one: no
+ * aggregate, no other time to sort by. */
 static bool plain_items(const arka_tree *select, const arka_range_table *table)
 {
     static const char *const STAR[] = {
         "class",        "type",    "query_location",         "relation_name",
         "exclude_list", "columns", "qualified_exclude_list", NULL};
     for (const arka_tree *i = arka_tree_first(select, "select_list"); i != NULL; i = i->next) {
-        bool star = arka_tree_is(i, "class", "STAR") && arka_tree_has_only(i, STAR) &&
-                    !arka_tree_true(i, "columns");
-        bool column = arka_tree_is(i, "class", "COLUMN_REF") &&
-                      (arka_range_is_time(i, table) || !called_time(arka_tree_text(i, "alias")));
-        if (!star && !column)
+        bool star = arka_tree_is(i, "class", "STAR");
+        bool named = !arka_range_is_time(i, table) && called_time(arka_tree_text(i, "alias"));
+        if (star ? !arka_tree_has_only(i, STAR) || arka_tree_true(i, "columns")
+                 : named || !is_row_by_row(i))
             return false;
     }
+    return true;
+}
+
+/* Rows of the same time are told apart by themselves. */
+static bool plain_orders(const arka_tree *order)
+{
+    for (const arka_tree *o = arka_tree_first(order, "orders"); o != NULL; o = o->next)
+        if (!is_row_by_row(o))
+            return false;
     return true;
 }
 
@@ -71,7 +129,7 @@ arka_tail arka_tail_of(const arka_tree *select, const arka_range_table *table)
     if (n > 0 && n <= MAX_ROWS && skipped >= 0 && skipped <= MAX_ROWS && !others &&
         table->unqualified && arka_tree_has_only(select, PARTS) &&
         arka_tree_is(select, "aggregate_handling", "STANDARD_HANDLING") &&
-        plain_items(select, table))
+        plain_items(select, table) && plain_orders(order))
         tail.n_rows = n + skipped;
     return tail;
 }

@@ -1,5 +1,6 @@
 /**
- * The latest rows: SELECT columns FROM t [WHERE time …] ORDER BY time DESC LIMIT n. The counts and
+ * The latest rows: SELECT columns, and what is made of each row alone, FROM t [WHERE time …] ORDER
+ * BY time DESC LIMIT n. The counts and
  * time ranges of files and hot batches tell how far back n rows reach, so that everything older is
  * left out. The same for the first rows, ORDER BY time LIMIT n. Private to sql/.
  */

@@ -31,6 +31,25 @@ TEST(the_form_is_recognised)
          true},
         {"SELECT time AS t FROM cpu ORDER BY time DESC LIMIT 3", 3, true},
         {"SELECT x.time AS time FROM cpu x ORDER BY time DESC LIMIT 3", 3, true},
+        {"SELECT time, v * 2 AS w, round(v, 1), host || '!' FROM cpu ORDER BY time DESC LIMIT 4", 4,
+         true},
+        {"SELECT date_trunc('hour', time) AS h, CAST(v AS INTEGER), CASE WHEN v > 1 THEN 1 ELSE "
+         "coalesce(v, 0) END, v IS NULL, v BETWEEN 1 AND 2, host IN ('a', 'b'), host LIKE '%a', "
+         "NOT (v > 1 AND v < 3) FROM cpu ORDER BY time DESC LIMIT 4",
+         4, true},
+        {"SELECT 1 FROM cpu ORDER BY time DESC LIMIT 4", 4, true},
+        {"SELECT * FROM cpu ORDER BY time DESC, lower(host) LIMIT 4", 4, true},
+        {"SELECT * FROM cpu ORDER BY time DESC, sum(v) OVER () LIMIT 4", 0, true},
+        {"SELECT v + 1 AS time FROM cpu ORDER BY time DESC LIMIT 4", 0, true},
+        {"SELECT v + 1 AS TIME FROM cpu ORDER BY time DESC LIMIT 4", 0, true},
+        {"SELECT 1 + max(v) FROM cpu ORDER BY time DESC LIMIT 4", 0, true},
+        {"SELECT 1 + sum(v) OVER () FROM cpu ORDER BY time DESC LIMIT 4", 0, true},
+        {"SELECT 1 + unnest([1, 2]) FROM cpu ORDER BY time DESC LIMIT 4", 0, true},
+        {"SELECT v > (SELECT 1) FROM cpu ORDER BY time DESC LIMIT 4", 0, true},
+        {"SELECT v IN (SELECT 1) FROM cpu ORDER BY time DESC LIMIT 4", 0, true},
+        {"SELECT abs(COLUMNS(*)) FROM cpu ORDER BY time DESC LIMIT 4", 0, true},
+        {"SELECT CASE WHEN v > 1 THEN count(*) OVER () END FROM cpu ORDER BY time DESC LIMIT 4", 0,
+         true},
         {"SELECT * FROM cpu ORDER BY time DESC", 0, true},
         {"SELECT * FROM cpu LIMIT 10", 0, false},
         {"SELECT * FROM cpu ORDER BY v, time DESC LIMIT 10", 0, false},
@@ -92,6 +111,8 @@ TEST(the_window_holds_enough_rows_and_no_more_runs_than_that)
     check_window("SELECT * FROM t ORDER BY time DESC LIMIT 7", 100, high);
     check_window("SELECT * FROM t ORDER BY time DESC LIMIT 8", 100, high);
     check_window("SELECT * FROM t ORDER BY time DESC LIMIT 9", low, high);
+    check_window("SELECT v + 1, time FROM t ORDER BY time DESC LIMIT 2", 300, high);
+    check_window("SELECT sum(v) OVER (), time FROM t ORDER BY time DESC LIMIT 2", low, high);
     check_window("SELECT * FROM t ORDER BY time LIMIT 2", low, 110);
     check_window("SELECT * FROM t ORDER BY time LIMIT 3", low, 210);
     check_window("SELECT * FROM t ORDER BY time LIMIT 5", low, 315);
@@ -141,6 +162,10 @@ TEST(the_rows_are_right)
                 "SELECT epoch_us(time), v FROM (SELECT * FROM %s %s ORDER BY time %s, v LIMIT %d "
                 "OFFSET %d) ORDER BY time %s, v",
                 name, where, direction, limit, offset, direction);
+            check_rows(text, expected.data);
+            snprintf(text, sizeof text,
+                     "SELECT epoch_us(time), v FROM %s %s ORDER BY time %s, v LIMIT %d OFFSET %d",
+                     name, where, direction, limit, offset);
             check_rows(text, expected.data);
             arka_buf_fini(&expected);
         }
