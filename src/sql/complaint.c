@@ -114,9 +114,12 @@ arka_status arka_complain_duckdb(arka_error *err, const arka_text *text, size_t 
     const char *json = message ? strchr(message, '{') : NULL; /* may follow "Parser Error: " */
     arka_arena arena = ARKA_ARENA_INIT;
     arka_tree *tree = NULL;
-    arka_status status;
-    if (json != NULL && arka_tree_parse(&arena, arka_slice_of(json), &tree, NULL) == ARKA_OK &&
-        arka_tree_text(tree, "exception_message").len > 0) {
+    arka_status status = ARKA_INPUT; /* of no JSON at all */
+    if (json != NULL)
+        status = arka_tree_parse(&arena, arka_slice_of(json), &tree, NULL);
+    if (status == ARKA_NOMEM) {
+        ARKA_IGNORE(arka_fail_nomem(err, "what DuckDB says", strlen(json)));
+    } else if (status == ARKA_OK && arka_tree_text(tree, "exception_message").len > 0) {
         arka_slice kind = arka_tree_text(tree, "exception_type");
         int64_t position = arka_tree_i64(tree, "position", -1);
         size_t at = position < 0 || text == NULL

@@ -107,3 +107,21 @@ TEST(snippets_of_any_shape)
         assert_int_equal(err.msg[strlen(err.msg) - 1], '^');
     }
 }
+
+TEST(without_memory_duckdbs_error_is_ours_not_its_raw_text)
+{
+    bool failed = true;
+    for (int n = 1; failed; n++) {
+        arka_error err = {0};
+        arka_text text = text_of("SELECT x");
+        kit_fail_allocation(n, false);
+        arka_status status = arka_complain_duckdb(
+            &err, &text, 0,
+            "{\"exception_type\":\"Binder\",\"exception_message\":\"no x\",\"position\":\"7\"}");
+        failed = kit_allocation_failed();
+        kit_fail_allocation(0, false);
+        assert_int_equal(status, failed ? ARKA_NOMEM : ARKA_INPUT);
+        assert_int_equal(err.code, status);
+        assert_non_null(strstr(err.msg, failed ? "out of memory" : "Binder Error: no x"));
+    }
+}
