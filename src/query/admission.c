@@ -133,7 +133,8 @@ static int64_t ns_of(int64_t ms)
     return ms * INT64_C(1000000);
 }
 
-/* One waits until nothing runs: may nothing begin meanwhile? A hold is followed by as long a rest.
+/* One waits until nearly nothing runs: may nothing begin meanwhile? A hold is followed by as long a
+ * rest.
  */
 static bool holds_locked(arka_admission *a, int64_t now) ARKA_REQUIRES(a->lock);
 static bool holds_locked(arka_admission *a, int64_t now)
@@ -212,7 +213,7 @@ static arka_job *take_locked(arka_admission *a)
     if (a->sole != NULL && !sole_allows_locked(a, now))
         return NULL;
     if (a->sole == NULL && a->again.n > 0 && (!a->others_turn || class == NULL)) {
-        if (a->n_running == 0)
+        if (a->n_running < (a->again.first->solitary ? 1 : ALWAYS))
             return take_alone_locked(a, now);
         if (holds_locked(a, now))
             return NULL;
@@ -401,9 +402,9 @@ static void let_in_locked(arka_admission *a, int64_t now, int64_t *next)
         return;
     at = next_beginning_locked(a);
     if (at == 0)
-        arka_cond_signal(&a->work);
-    else if (at < *next)
-        *next = at;
+        arka_cond_signal(&a->work); /* and one more when that one is not young any more */
+    at = at == 0 ? now + ns_of(YOUNG_MS) : at;
+    *next = at < *next ? at : *next;
 }
 
 /* Tells those that were dropped, without the lock. */

@@ -5,14 +5,15 @@
  * having run.
  *
  * Memory: while DuckDB's is nearly used, no more than two run at once. A job that found too little
- * beside others is run once more, alone. So that this stops nobody for long:
+ * beside others is run once more, beside one at most; if it finds too little then, once more with
+ * nothing beside it. So that this stops nobody for long:
  *
- *     until nothing else runs    others are held back for half a second, then let in for as long;
+ *     until so few run           others are held back for half a second, then let in for as long;
  *                                then for a second, two, four and eight
- *     while it runs              after two seconds others run beside it, one at a time
+ *     while it runs              after two seconds another may begin, one at a time; but nothing
+ *                                begins beside it the last time
  *
- * If it finds too little once more, beside such a one, it runs for the last time with nothing
- * beside it to its end. All functions: any thread.
+ * All functions: any thread.
  */
 #ifndef ARKA_QUERY_ADMISSION_H
 #define ARKA_QUERY_ADMISSION_H
@@ -53,8 +54,8 @@ typedef struct arka_job {
     const char *label;  /* its id, at most 36 characters; as long as the job */
 
     /* read-only for run */
-    bool alone;      /* nothing else ran when it began */
-    bool solitary;   /* … and nothing will */
+    bool alone;      /* run again, beside one at most … */
+    bool solitary;   /* … or nothing */
     int64_t wait_ns; /* in the queue */
 
     /* private to admission.c */
