@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -78,7 +79,7 @@ static void set_options(int fd)
 static arka_status bind_one(arka_listener *l, const struct addrinfo *where, const char *host,
                             arka_error *err)
 {
-    int on = 1;
+    int only = strcmp(host, "::") != 0; /* that one alone means all addresses of both kinds */
     struct sockaddr_storage address;
     memcpy(&address, where->ai_addr, where->ai_addrlen);
     struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
@@ -88,7 +89,7 @@ static arka_status bind_one(arka_listener *l, const struct addrinfo *where, cons
         return arka_fail_sys(err, ARKA_IO, errno, "cannot open a socket to listen on");
     set_options(fd);
     if (where->ai_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof only);
     if (bind(fd, (struct sockaddr *)&address, where->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
         int why = errno;
         close(fd);

@@ -196,6 +196,22 @@ def test_a_port_that_is_taken_is_named(arc, tmp_path):
     assert p.returncode == 1 and re.search(rf"cannot listen on .* port {arc.port}: Address already in use", p.stderr), p.stderr
 
 
+@pytest.mark.skipif(not pathlib.Path("/proc/net/if_inet6").exists() or not pathlib.Path("/proc/net/if_inet6").read_text(), reason="no IPv6 here")
+@pytest.mark.parametrize("host,reached", [("::1", ["::1"]), ("::", ["::1", "127.0.0.1"]), ("0.0.0.0", ["127.0.0.1"])])
+def test_addresses_of_both_kinds(arc_start, host, reached):
+    """And the address that the log tells is one that answers."""
+    arc = arc_start(args=["--host", host], wait=False)
+    assert arc.url in (f"http://127.0.0.1:{arc.port}", f"http://[::1]:{arc.port}")
+    for address in ("::1", "127.0.0.1"):
+        if address in reached:
+            with socket.create_connection((address, arc.port), timeout=WAIT_S) as s:
+                s.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert s.recv(4096).startswith(b"HTTP/1.1 204")
+        else:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((address, arc.port), timeout=WAIT_S)
+
+
 # ---- eviction ----
 
 def test_who_is_evicted_has_written_nothing(arc_start):
