@@ -48,6 +48,17 @@ static arka_status read_text(const arka_json *body, const char *name, arka_arena
     return *out ? ARKA_OK : arka_fail_nomem(err, name, text.len);
 }
 
+/* An empty text is everything; an empty list, as of a script that found nothing, is no wish. */
+static arka_status read_scope(const arka_json *body, arka_token_wish *w, arka_error *err)
+{
+    const arka_json *value = arka_json_get(body, "scope");
+    if (value != NULL && arka_json_kind_of(value) == ARKA_JSON_ARRAY && arka_json_len(value) == 0)
+        return arka_fail(err, ARKA_INPUT,
+                         "\"scope\" is an empty list: name what the token reaches, or \"\" for "
+                         "everything");
+    return read_list(body, "scope", &w->arena, &w->change.scope, err);
+}
+
 static arka_status read_rights(const arka_json *body, arka_token_wish *w, arka_error *err)
 {
     const char *text;
@@ -97,7 +108,7 @@ arka_status arka_token_wish_read(arka_slice text, int64_t now_us, arka_token_wis
                          arka_json_kind_name(arka_json_kind_of(body)));
     ARKA_TRY(read_text(body, "name", &w->arena, &w->change.name, err));
     ARKA_TRY(read_text(body, "description", &w->arena, &w->change.description, err));
-    ARKA_TRY(read_list(body, "scope", &w->arena, &w->change.scope, err));
+    ARKA_TRY(read_scope(body, w, err));
     ARKA_TRY(read_rights(body, w, err));
     ARKA_TRY(read_priority(body, w, err));
     ARKA_TRY(read_enabled(body, w, err));

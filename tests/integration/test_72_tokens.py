@@ -94,6 +94,7 @@ def test_the_life_of_a_token(guarded):
     ({"name": "x", "permissions": {"read": True}}, "permissions"),
     ({"name": "x", "scope": ["a b"]}, "scope 'a b'"),
     ({"name": "x", "scope": 7}, "scope"),
+    ({"name": "x", "scope": []}, '"scope" is an empty list'),
     ({"name": "x", "expires_in": "soon"}, "expires_in 'soon'"),
     ({"name": "x", "expires_at": "2020-01-01T00:00:00Z"}, "is past"),
     ({"name": "x", "expires_at": "2099-01-01", "expires_in": "1d"}, "both"),
