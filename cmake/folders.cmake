@@ -15,7 +15,7 @@ function(arka_folder name)
     endforeach()
     set_property(GLOBAL APPEND PROPERTY ARKA_FOLDERS ${name})
 
-    file(GLOB sources CONFIGURE_DEPENDS ${name}/*.c ${name}/*.cc)
+    file(GLOB sources CONFIGURE_DEPENDS ${name}/*.c ${name}/*.cc ${name}/*/*.c) # a large folder has rooms
     if(NOT sources)
         return()
     endif()

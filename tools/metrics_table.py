@@ -11,9 +11,9 @@ def families():
     """[(name, kind, labels, help)], in the order of /metrics."""
     listed = re.findall(r'^X\((\w+), (\w+), "([^"]*)", "((?:[^"\\]|\\.)*)"\)',
                         (SRC / "observe/metrics.def").read_text(), re.M)
-    elsewhere = set(re.findall(r'"(\w+)"', (SRC / "server/metrics.c").read_text()
+    elsewhere = set(re.findall(r'"(\w+)"', (SRC / "server/metrics/metrics.c").read_text()
                                .split("TOLD_ELSEWHERE[] = {")[1].split("}")[0]))
-    counters = re.findall(r'^X\((\w+), "([^"]*)"\)', (SRC / "server/counters.def").read_text(), re.M)
+    counters = re.findall(r'^X\((\w+), "([^"]*)"\)', (SRC / "server/metrics/counters.def").read_text(), re.M)
     assert elsewhere <= {name for name, _ in counters}, elsewhere
     return listed + [("arc_" + name, "COUNTER", "", text) for name, text in counters if name not in elsewhere]
 

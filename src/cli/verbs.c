@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "cli/bench.h"
+#include "cli/bench/bench.h"
 #include "cli/config.h"
 
 static int version_main(int argc, char **argv)

@@ -5,11 +5,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "server/recoveries.h"
-#include "server/query_service.h"
+#include "server/metrics/recoveries.h"
+#include "server/query/query_service.h"
 #include "server/server_priv.h"
-#include "server/tokens.h"
-#include "server/system_tables.h"
+#include "server/access/tokens.h"
+#include "server/query/system_tables.h"
 
 enum { TELL_EVERY_MS = 1000 };
 

@@ -1,6 +1,6 @@
 #include "server/reload.h"
 
-#include "server/query_service.h"
+#include "server/query/query_service.h"
 #include "server/server_priv.h"
 
 /* More would be a loop that reloads; each takes some kilobytes that stay. */

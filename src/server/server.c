@@ -1,10 +1,10 @@
 #include "server/server.h"
 
-#include "server/query_service.h"
-#include "server/monitor.h"
-#include "server/route_stats.h"
+#include "server/query/query_service.h"
+#include "server/metrics/monitor.h"
+#include "server/metrics/route_stats.h"
 #include "server/server_priv.h"
-#include "server/tokens.h"
+#include "server/access/tokens.h"
 
 static arka_status start(arka_server *server, arka_error *err)
 {

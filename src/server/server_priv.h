@@ -10,22 +10,22 @@
 #include "query/admission.h"
 #include "query/registry.h"
 #include "query/result_cache.h"
-#include "server/creations.h"
-#include "server/listen.h"
+#include "server/access/creations.h"
+#include "server/http/listen.h"
 #include "observe/log.h"
-#include "server/memory_keeper.h"
+#include "server/metrics/memory_keeper.h"
 #include "server/opening.h"
-#include "server/rejects.h"
+#include "server/write/rejects.h"
 #include "server/reload.h"
-#include "server/running.h"
+#include "server/http/running.h"
 #include "server/server.h"
-#include "server/tls.h"
-#include "server/workers.h"
+#include "server/http/tls.h"
+#include "server/http/workers.h"
 #include "sql/sql.h"
 
 typedef struct arka_counters {
 #define X(name, text) atomic_int_least64_t name;
-#include "server/counters.def"
+#include "server/metrics/counters.def"
 #undef X
 } arka_counters;
 

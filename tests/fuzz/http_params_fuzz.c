@@ -2,8 +2,8 @@
  * route's names stand for lies in the path, and a header gives one of the answers there are. */
 #include <stdlib.h>
 
-#include "server/compress.h"
-#include "server/request.h"
+#include "server/http/compress.h"
+#include "server/http/request.h"
 #include "wire/form.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -21,7 +21,7 @@ LINES = "/api/v1/write/line-protocol?precision=s"
 MSGPACK = "/api/v1/write/msgpack"
 ROUTES = [(method, re.sub(r"{\w+}", "x", path), runs == "HERE", shape) for methods, path, runs, shape in re.findall(
     r'^X\(([A-Z_ |]+), "([^"]+)", \w+, (\w+), (\w+),',
-    (pathlib.Path(__file__).resolve().parents[2] / "src" / "server" / "routes.def").read_text(), re.M)
+    (pathlib.Path(__file__).resolve().parents[2] / "src" / "server" / "http" / "routes.def").read_text(), re.M)
     for method in re.findall(r"ARKA_(\w+)", methods)]
 NEVER = {"BUFFER_AGE_SECONDS": "3600", "BUFFER_SIZE": "1000000000"}  # rows stay in memory unless they are flushed
 

@@ -15,9 +15,9 @@ PERMISSIONS = {"NONE": "none", "ANY": "any", "READ": "read", "WRITE": "write", "
 
 
 def route_table():
-    """(method, path) -> (permission, handler) of src/server/routes.def."""
+    """(method, path) -> (permission, handler) of src/server/http/routes.def."""
     found = {}
-    text = (ROOT / "src" / "server" / "routes.def").read_text()
+    text = (ROOT / "src" / "server" / "http" / "routes.def").read_text()
     for methods, path, permission, handler in re.findall(r'^X\(([A-Z_ |]+), "([^"]*)", (\w+), \w+, \w+, (\w+),', text, re.M):
         for method in methods.replace("ARKA_", "").split("|"):
             found[method.strip().lower(), path] = PERMISSIONS[permission], handler
@@ -63,7 +63,7 @@ def test_every_operation_has_a_name_of_its_own(document):
 
 
 def test_every_row_about_a_route_is_about_one_that_is_there():
-    text = (ROOT / "src" / "server" / "api.def").read_text()
+    text = (ROOT / "src" / "server" / "docs" / "api.def").read_text()
     named = set(re.findall(r"^(?:PARAM|BODY|ANSWER|HEADER|QUERY_HEADERS|SELECT_PARAMETERS)\((\w+)[,)]", text, re.M))
     assert named - {handler for _, handler in ROUTES.values()} == set()
 

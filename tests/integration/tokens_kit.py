@@ -73,7 +73,7 @@ def start(data, env=None, **more):
 
 def routes():
     """(methods, path, permission) of every line of routes.def."""
-    text = (ROOT / "src/server/routes.def").read_text()
+    text = (ROOT / "src/server/http/routes.def").read_text()
     found = re.findall(r'^X\(([A-Z_| ]+), "([^"]+)", (\w+),', text, re.M)
     assert len(found) == len(re.findall(r"^X\(", text, re.M)) > 50
     return [([m.strip().removeprefix("ARKA_") for m in methods.split("|")], path, permission)
