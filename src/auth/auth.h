@@ -68,8 +68,8 @@ ARKA_MUST_USE arka_status arka_auth_check(arka_auth *auth, arka_slice first, ark
 
 /** Who has a token checked. */
 typedef struct arka_auth_asker {
-    uint64_t from;  /* a number of the place: who tries wrong tokens elsewhere holds it up little */
-    bool may_wait;  /* for a slow hash: 0.1 to 0.3 s of a processor, and for those before it */
+    uint64_t from; /* a number of the place: who tries wrong tokens elsewhere holds it up little */
+    bool may_wait; /* for a slow hash: 0.1 to 0.3 s of a processor, and for those before it */
 } arka_auth_asker;
 /**
  * arka_auth_check is from place 0 and may wait. ARKA_LIMIT: only a slow hash can tell whether it is

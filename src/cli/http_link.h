@@ -21,8 +21,8 @@ ARKA_MUST_USE arka_status arka_http_link_open(const arka_http_target *target, in
 void arka_http_link_close(arka_http_link *link);
 
 /**
- * All of it. ARKA_OK too when the server has closed: one that refuses a long body answers first, and
- * the answer tells why. ARKA_UNSURE: broken off on the way.
+ * All of it. ARKA_OK too when the server has closed: one that refuses a long body answers first,
+ * and the answer tells why. ARKA_UNSURE: broken off on the way.
  */
 ARKA_MUST_USE arka_status arka_http_link_send(arka_http_link *link, arka_slice bytes,
                                               arka_error *err);

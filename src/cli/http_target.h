@@ -9,8 +9,8 @@
 /** How TLS is done; the files are PEM, NULL when not given, and outlive the target. */
 typedef struct arka_http_tls {
     bool on;
-    bool insecure;         /* whoever answers is believed */
-    const char *ca;        /* who is trusted; else the system's authorities */
+    bool insecure;          /* whoever answers is believed */
+    const char *ca;         /* who is trusted; else the system's authorities */
     const char *cert, *key; /* to show when asked for; the key may be in the certificate's file */
 } arka_http_tls;
 
@@ -25,8 +25,8 @@ typedef struct arka_http_target {
 
 /**
  * Read "http[s]://host[:port][/]" and resolve the host (blocks for the resolver); "[::1]" for IPv6.
- * The port is 80 or 443 when absent. ARKA_INPUT for another scheme, a path, user names or a bad port;
- * ARKA_NOTFOUND when the name does not resolve.
+ * The port is 80 or 443 when absent. ARKA_INPUT for another scheme, a path, user names or a bad
+ * port; ARKA_NOTFOUND when the name does not resolve.
  */
 ARKA_MUST_USE arka_status arka_http_target_resolve(const char *url, arka_http_target *out,
                                                    arka_error *err);

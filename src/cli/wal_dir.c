@@ -66,7 +66,7 @@ int arka_wal_dir_find(const char *named, const char *config, const char *data, a
                       arka_error *err)
 {
     *out = (arka_wal_dir){NULL, NULL};
-    int code = named != NULL ? find_named(named, out, err)
-                             : find_by_settings(config, data, out, err);
+    int code =
+        named != NULL ? find_named(named, out, err) : find_by_settings(config, data, out, err);
     return code == ARKA_EXIT_OK ? check(out, named != NULL, err) : code;
 }

@@ -24,7 +24,7 @@ struct arka_committer {
     arka_backlog backlog;
     ARKA_VEC(arka_control) controls;
     bool idle, stop;
-    arka_mono turn; /* when the thread last came to look what waits */
+    arka_mono turn;                /* when the thread last came to look what waits */
     bool sync_wanted;              /* by arka_engine__sync_soon */
     atomic_int_fast64_t n_blocked; /* of the backlog; for who comes to wait behind them */
 

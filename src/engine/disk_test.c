@@ -184,7 +184,7 @@ TEST(a_manifest_that_cannot_be_written_loses_and_doubles_nothing)
                 kit_vfs_fail(n, CALLS[c], for_good);
                 arka_status status = witness_flush_all(&err);
                 /* a full disk passes, what else is wrong with one may not (F6) */
-            assert_true(status == ARKA_OK || status == ARKA_IO || status == ARKA_BUSY);
+                assert_true(status == ARKA_OK || status == ARKA_IO || status == ARKA_BUSY);
                 for (int i = 0; i < 2; i++)           /* goes on, and comes after */
                     ARKA_IGNORE(witness_write(NULL)); /* but for new columns, while it fails */
                 if (status != ARKA_OK && for_good)    /* again, and it still fails */

@@ -3,8 +3,8 @@
  * not know them, and a replay of the log passes their rows over by their UUIDs. Then what others
  * see. Rows of writes that were admitted before go with the table (reaper.c).
  *
- * Nobody flushes a table while it is dropped: it is claimed as for a flush. Drops come one after the
- * other, because each holds several claims and waits for more.
+ * Nobody flushes a table while it is dropped: it is claimed as for a flush. Drops come one after
+ * the other, because each holds several claims and waits for more.
  */
 #include "base/buf.h"
 #include "base/json.h"
@@ -15,7 +15,7 @@
 typedef struct drop {
     arka_engine *engine;
     arka_database *database;
-    bool whole; /* the database too */
+    bool whole;             /* the database too */
     arka_table_list tables; /* claimed */
     ARKA_VEC(int64_t) ids;
     ARKA_VEC(arka_slice) paths; /* in `unsure` */
@@ -160,8 +160,7 @@ static void let_go(drop *d, arka_table *table)
         arka_reaper_add(e->reaper, remains.files->items[i]);
     arka_engine__event(e, ARKA_EVENT_INFO, "table_dropped",
                        "%s.%s: %lld files and %lld rows in memory", arka_table_database(table),
-                       arka_table_name(table),
-                       (long long)(remains.files ? remains.files->n : 0),
+                       arka_table_name(table), (long long)(remains.files ? remains.files->n : 0),
                        (long long)remains.hot_rows);
     arka_file_list_unref(remains.files);
     tell_log(d, table);
@@ -172,8 +171,8 @@ static arka_status carry_out_locked(drop *d, arka_error *err)
     arka_engine *e = d->engine;
     ARKA_TRY(gather(d, err));
     /* the tables said how far numbers had gone; where the log is gone too nothing else does */
-    ARKA_TRY(arka_manifest_set_number(e->manifest, ARKA_DROPPED_LSN, arka_engine_visible_lsn(e),
-                                      err));
+    ARKA_TRY(
+        arka_manifest_set_number(e->manifest, ARKA_DROPPED_LSN, arka_engine_visible_lsn(e), err));
     arka_manifest_drop what = {.table_ids = d->ids.items,
                                .n_tables = d->ids.n,
                                .database_id = d->whole ? arka_database_id(d->database) : 0,

@@ -391,8 +391,8 @@ static void keep_writing(void *context)
         arka_error err = {0};
         char name[16];
         snprintf(name, sizeof name, "t%d", i % 4);
-        ASSERT_OK(kit_write(c->engine, i % 2 ? "busy" : "default", name, kit_rows(T0, HOUR, 2),
-                            &err));
+        ASSERT_OK(
+            kit_write(c->engine, i % 2 ? "busy" : "default", name, kit_rows(T0, HOUR, 2), &err));
     }
 }
 
@@ -408,8 +408,7 @@ static void keep_looking(void *context)
                 assert_int_equal(access(s->files[i]->path, F_OK), 0);
             arka_snapshot_unref(s);
         }
-        ARKA_IGNORE(
-            arka_engine_flush(c->engine, ARKA_SLICE("busy"), (arka_slice){0}, &n, NULL));
+        ARKA_IGNORE(arka_engine_flush(c->engine, ARKA_SLICE("busy"), (arka_slice){0}, &n, NULL));
     }
 }
 
@@ -426,9 +425,9 @@ TEST(drops_among_writers_flushes_and_readers_lose_no_memory_and_no_file)
     for (int i = 0; i < ROUNDS; i++) {
         arka_error why = {0};
         arka_status status =
-            i % 3 == 0 ? arka_engine_drop_database(c.engine, ARKA_SLICE("busy"), &why)
-                       : arka_engine_drop_table(c.engine, ARKA_SLICE("default"), ARKA_SLICE("t2"),
-                                                &why);
+            i % 3 == 0
+                ? arka_engine_drop_database(c.engine, ARKA_SLICE("busy"), &why)
+                : arka_engine_drop_table(c.engine, ARKA_SLICE("default"), ARKA_SLICE("t2"), &why);
         if (status != ARKA_NOTFOUND)
             ASSERT_OK(status);
     }

@@ -101,11 +101,12 @@ int64_t arka_engine_busy_ms(arka_engine *engine);
 ARKA_MUST_USE arka_status arka_engine_create_database(arka_engine *engine, arka_slice name,
                                                       arka_error *err);
 /**
- * Drop a table, or a database with all its tables: rows, files, columns. Queries that have begun read
- * on; the files go from the disk with the last of them. All or nothing, also after a crash, and no
- * replay of the log brings rows back; a write that is under way counts as before it. The default
- * database stays, empty. A write makes what it needs again. ARKA_NOTFOUND; ARKA_BUSY: closing;
- * ARKA_IO: the manifest could not be written, nothing is dropped. Waits for a flush of the tables.
+ * Drop a table, or a database with all its tables: rows, files, columns. Queries that have begun
+ * read on; the files go from the disk with the last of them. All or nothing, also after a crash,
+ * and no replay of the log brings rows back; a write that is under way counts as before it. The
+ * default database stays, empty. A write makes what it needs again. ARKA_NOTFOUND; ARKA_BUSY:
+ * closing; ARKA_IO: the manifest could not be written, nothing is dropped. Waits for a flush of the
+ * tables.
  */
 ARKA_MUST_USE arka_status arka_engine_drop_table(arka_engine *engine, arka_slice database,
                                                  arka_slice table, arka_error *err);
@@ -121,7 +122,7 @@ typedef struct arka_database_info {
 typedef struct arka_table_info {
     const char *database, *name;
     int64_t n_files, file_bytes, file_rows, hot_rows, hot_bytes;
-    int64_t hot_age_ms; /* of the oldest hot row; 0 when there is none */
+    int64_t hot_age_ms;   /* of the oldest hot row; 0 when there is none */
     uint64_t flushed_lsn; /* every row up to it is in a file */
 } arka_table_info;
 
@@ -139,12 +140,10 @@ ARKA_MUST_USE arka_status arka_engine_each_table(arka_engine *engine, arka_slice
                                                  void *context, arka_error *err);
 
 /** Every slice of hot batches of one table, the oldest first; ARKA_NOTFOUND. Stops at a failure. */
-ARKA_MUST_USE arka_status arka_engine_each_slice(arka_engine *engine, arka_slice database,
-                                                 arka_slice table,
-                                                 arka_status (*each)(void *context,
-                                                                     const arka_slice_info *info,
-                                                                     arka_error *err),
-                                                 void *context, arka_error *err);
+ARKA_MUST_USE arka_status arka_engine_each_slice(
+    arka_engine *engine, arka_slice database, arka_slice table,
+    arka_status (*each)(void *context, const arka_slice_info *info, arka_error *err), void *context,
+    arka_error *err);
 
 /** Grows whenever a database, a table or a schema comes or changes, or a table gets its first file.
  */

@@ -112,7 +112,8 @@ void arka_engine__memory_freed(arka_engine *engine);
 /** Let the log be synced without waiting for a second: rows of it are about to be in files. */
 void arka_engine__sync_soon(arka_engine *engine);
 
-/** Facts of the manifest (docs/formats/manifest.md): rows of dropped tables had numbers up to it. */
+/** Facts of the manifest (docs/formats/manifest.md): rows of dropped tables had numbers up to it.
+ */
 #define ARKA_DROPPED_LSN "dropped_lsn"
 
 /* recover.c */

@@ -34,8 +34,8 @@ struct arka_flush {
     arka_arena arena;
 };
 
-/** A flush of the table whose commit failed, out of the engine's list; NULL: there is none. The table
- * is claimed. */
+/** A flush of the table whose commit failed, out of the engine's list; NULL: there is none. The
+ * table is claimed. */
 arka_flush *arka_engine__take_unsure(arka_engine *engine, const arka_table *table);
 /** Back into it. */
 void arka_engine__keep_unsure(arka_flush *f);

@@ -66,8 +66,7 @@ static bool has_home(arka_engine *e, const char *relative)
     arka_table *table;
     return relative[database] == '/' &&
            arka_engine__find_table(e, (arka_slice){relative, database},
-                                   (arka_slice){name, strcspn(name, "/")}, &table,
-                                   NULL) == ARKA_OK;
+                                   (arka_slice){name, strcspn(name, "/")}, &table, NULL) == ARKA_OK;
 }
 
 /* The directories above, up to the engine's own, as far as they are empty. */

@@ -15,8 +15,8 @@ ARKA_MUST_USE arka_status arka_log_keeper_new(size_t n_bytes, arka_log_keeper **
 void arka_log_keeper_free(arka_log_keeper *keeper); /* NULL is fine */
 
 /**
- * May a line of that event (NULL: one that always may) be written now? *suppressed: how many of it were not, in the second
- * that has ended; they are to be told of first.
+ * May a line of that event (NULL: one that always may) be written now? *suppressed: how many of it
+ * were not, in the second that has ended; they are to be told of first.
  */
 bool arka_log_keeper_admit(arka_log_keeper *keeper, const char *event, arka_log_level level,
                            arka_mono now, int64_t *suppressed);

@@ -159,7 +159,8 @@ TEST(kept_lines_come_newest_first_by_level_age_and_number)
     ASSERT_OK(arka_log_keep(&log, 1 << 16, &err));
     arka_log_write(&log, ARKA_DEBUG, "a", NULL, "1");
     arka_log_write(&log, ARKA_WARN, "b", "r", "2");
-    arka_log_write_about(&log, ARKA_ERROR, "c", (arka_log_about){.request_id = "r", .query_id = "q"}, "3");
+    arka_log_write_about(&log, ARKA_ERROR, "c",
+                         (arka_log_about){.request_id = "r", .query_id = "q"}, "3");
     seen s = {0};
     arka_log_each(&log, ARKA_DEBUG, 0, 100, see, &s);
     assert_int_equal(s.n, 3);

@@ -195,7 +195,8 @@ static void open_both(void *context)
     arka_server *server = context;
     arka_opening *o = &server->opening;
     o->status = open_engine(server, &o->error);
-    if (o->status == ARKA_OK && server->auth == NULL) /* nobody is asked for one, but they are kept */
+    if (o->status == ARKA_OK &&
+        server->auth == NULL) /* nobody is asked for one, but they are kept */
         o->status = arka_server_open_tokens(server, &o->error);
     if (o->status == ARKA_OK)
         o->status = open_sql(server, &o->error);

@@ -37,15 +37,16 @@ struct arka_server {
     const arka_log *log;
     arka_mono started;
     arka_opening opening;
-    arka_auth *auth; /* before HTTP when tokens are asked for, else with the data */
+    arka_auth *auth;     /* before HTTP when tokens are asked for, else with the data */
     arka_engine *engine; /* these two only once it is open */
     arka_sql *sql;
     arka_workers *workers; /* large writes, flushes, lists */
-    arka_workers *provers; /* tokens that need a slow hash: those wait for each other, and nobody else */
+    arka_workers
+        *provers; /* tokens that need a slow hash: those wait for each other, and nobody else */
     arka_admission *admission;           /* the pool of queries */
     arka_query_registry *query_registry; /* their account */
     arka_result_cache *result_cache;     /* NULL: answers are not remembered */
-    atomic_int awaiting_rows; /* the pool's threads that wait for a min-lsn */
+    atomic_int awaiting_rows;            /* the pool's threads that wait for a min-lsn */
     arka_running *running;
     arka_route_table *routes;
     arka_tls *tls; /* NULL: plain HTTP */

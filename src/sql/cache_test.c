@@ -5,7 +5,7 @@ static arka_inspection *look(const char *text)
     arka_error err = {0};
     arka_inspection *i;
     ASSERT_OK(arka_inspections_inspect(sql->cache, &sql->instance->sessions[0].parser,
-                                 arka_slice_of(text), &i, &err));
+                                       arka_slice_of(text), &i, &err));
     return i;
 }
 
@@ -29,7 +29,7 @@ TEST(failures_are_not_kept)
     open_service("failures");
     for (int k = 0; k < 2; k++)
         ASSERT_FAILS(arka_inspections_inspect(sql->cache, &sql->instance->sessions[0].parser,
-                                        ARKA_SLICE("DROP TABLE x"), &i, &err),
+                                              ARKA_SLICE("DROP TABLE x"), &i, &err),
                      ARKA_FORBIDDEN, "only one SELECT");
     close_service();
 }

@@ -134,7 +134,8 @@ TEST(names_of_ctes_are_no_tables_where_they_are_seen)
         {"WITH RECURSIVE r AS ((SELECT 1 UNION ALL FROM (FROM r)) UNION FROM r) FROM r", "r"},
         {"WITH RECURSIVE r AS (SELECT (SELECT 1 FROM r) UNION ALL FROM r) FROM r", "r"},
         {"WITH RECURSIVE r AS (WITH q AS (FROM r) SELECT 1 FROM q UNION ALL FROM r) FROM r", "r"},
-        {"WITH r AS (SELECT 1 n) SELECT * FROM (WITH RECURSIVE r AS (FROM r UNION ALL FROM r) FROM r)",
+        {"WITH r AS (SELECT 1 n) SELECT * FROM (WITH RECURSIVE r AS (FROM r UNION ALL FROM r) FROM "
+         "r)",
          ""},
         {"SELECT * FROM (WITH a AS (SELECT 1) SELECT * FROM a), a", "a"},
         {"WITH a AS (SELECT 1) SELECT (SELECT x FROM a), (SELECT y FROM b)", "b"},
@@ -423,8 +424,9 @@ TEST(functions_with_effects_are_refused_wherever_they_stand)
                   "an offset");
     check_refused("SELECT lag(1, (SELECT -9223372036854775808)) OVER ()", ARKA_FORBIDDEN,
                   "an offset");
-    check_refused("SELECT lag(x, CASE WHEN true THEN -9223372036854775808 ELSE x END) OVER () FROM t",
-                  ARKA_FORBIDDEN, "an offset");
+    check_refused(
+        "SELECT lag(x, CASE WHEN true THEN -9223372036854775808 ELSE x END) OVER () FROM t",
+        ARKA_FORBIDDEN, "an offset");
     check_refused("SELECT -9223372036854775808 AS o, lag(x, o) OVER () FROM t", ARKA_FORBIDDEN,
                   "an offset");
     check_refused("SELECT ntile(2 ORDER BY y) OVER (ORDER BY y) FROM t", ARKA_FORBIDDEN,

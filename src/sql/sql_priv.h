@@ -175,9 +175,9 @@ ARKA_MUST_USE arka_status arka_inspections_new(arka_inspections **out, arka_erro
 void arka_inspections_free(arka_inspections *cache);
 int64_t arka_inspections_bytes(arka_inspections *cache, int64_t *max_bytes);
 /** As arka_inspect, from the cache when it is there; *out is a reference. */
-ARKA_MUST_USE arka_status arka_inspections_inspect(arka_inspections *cache, const arka_parser *parser,
-                                             arka_slice text, arka_inspection **out,
-                                             arka_error *err);
+ARKA_MUST_USE arka_status arka_inspections_inspect(arka_inspections *cache,
+                                                   const arka_parser *parser, arka_slice text,
+                                                   arka_inspection **out, arka_error *err);
 
 /** The one that is there already; NULL: there is none. A reference. */
 arka_inspection *arka_inspections_find(arka_inspections *cache, arka_slice text);

@@ -13,11 +13,11 @@
 typedef struct arka_data_file {
     arka_ref ref;
     int64_t n_rows, n_bytes;
-    int64_t time_min, time_max; /* µs, both inclusive */
-    int64_t created_us;            /* wall clock */
+    int64_t time_min, time_max;   /* µs, both inclusive */
+    int64_t created_us;           /* wall clock */
     uint64_t lsn_first, lsn_last; /* of the flush it came with; 0: not known */
     int32_t schema_version;       /* of the schema it was written with */
-    const char *path;           /* as the engine opens it: base path and all */
+    const char *path;             /* as the engine opens it: base path and all */
     bool has_crc;
     uint32_t crc;        /* arka_crc32c of its bytes, if has_crc */
     atomic_bool checked; /* this process wrote it, or has compared it with its checksum */

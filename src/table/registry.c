@@ -208,8 +208,7 @@ void arka_registry_remove_database(arka_registry *registry, arka_database *datab
     char key[MAX_KEY];
     arka_slice folded = fold(arka_slice_of(database->name), key);
     arka_mutex_lock(&registry->lock);
-    ARKA_CHECK(database->n_tables == 0 &&
-                   arka_map_remove(&registry->databases, folded) == database,
+    ARKA_CHECK(database->n_tables == 0 && arka_map_remove(&registry->databases, folded) == database,
                "database %s has tables, or was removed", database->name);
     registry->removed_databases.items[registry->removed_databases.n++] = database;
     arka_mutex_unlock(&registry->lock);

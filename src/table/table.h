@@ -124,8 +124,8 @@ ARKA_MUST_USE arka_status arka_table_list_slices(arka_table *table, arka_slice_i
 
 /**
  * What to flush next: the oldest hot batches, slice by slice, as near to max_bytes as whole slices
- * come (at least one), as a snapshot without files; its `lsn` is that of the last row, and every row of the
- * table up to it is then in a file. NULL when there are none. They stay visible until
+ * come (at least one), as a snapshot without files; its `lsn` is that of the last row, and every
+ * row of the table up to it is then in a file. NULL when there are none. They stay visible until
  * arka_table_end_flush; an error, or arka_table_fail_flush, leaves them to a later flush.
  */
 ARKA_MUST_USE arka_status arka_table_begin_flush(arka_table *table, int64_t max_bytes,

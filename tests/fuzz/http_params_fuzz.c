@@ -44,9 +44,9 @@ static void find_routes(arka_slice path)
         require(m.route == NULL || (m.methods & m.route->methods) != 0);
         for (int i = 0; m.route != NULL && i < ARKA_ROUTE_ARGS; i++) {
             arka_slice arg = m.args[i];
-            require(arg.len == 0 || (arg.data > path.data &&
-                                     arg.data + arg.len <= path.data + path.len &&
-                                     memchr(arg.data, '/', arg.len) == NULL));
+            require(arg.len == 0 ||
+                    (arg.data > path.data && arg.data + arg.len <= path.data + path.len &&
+                     memchr(arg.data, '/', arg.len) == NULL));
         }
     }
 }

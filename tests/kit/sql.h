@@ -224,8 +224,8 @@ static inline arka_status query_rows(const char *database, bool scoped, const ch
     arka_buf_cstr(out);
     ARKA_TRY(arka_session_take(sql, (arka_mono){0}, &session, err));
     session->visibility = visible;
-    arka_status status =
-        arka_inspections_inspect(sql->cache, &session->parser, arka_slice_of(text), &inspection, err);
+    arka_status status = arka_inspections_inspect(sql->cache, &session->parser, arka_slice_of(text),
+                                                  &inspection, err);
     if (status == ARKA_OK)
         status = arka_resolve(session, inspection, arka_slice_of(database), scoped, err);
     if (status == ARKA_OK)

@@ -62,7 +62,8 @@ typedef struct arka_bench_options {
  */
 ARKA_MUST_USE arka_status arka_bench_options_parse(arka_bench_options *o, arka_bench_mode mode,
                                                    int argc, char **argv, arka_error *err);
-/** The same options as other verbs have them, `max` at most; how many. Of several modes each once. */
+/** The same options as other verbs have them, `max` at most; how many. Of several modes each once.
+ */
 int arka_bench_options_list(arka_bench_mode mode, arka_option *out, int max);
 /** One line an option. */
 void arka_bench_options_help(arka_bench_mode mode, FILE *out);

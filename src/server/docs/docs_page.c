@@ -10,8 +10,8 @@ static const unsigned char PAGE[] = {
 };
 
 /*
- * Made once, with tokens and without: anybody may ask for it, and as often as they like. NULL: out of
- * memory.
+ * Made once, with tokens and without: anybody may ask for it, and as often as they like. NULL: out
+ * of memory.
  */
 static const arka_buf *document(bool secure)
 {
@@ -24,9 +24,9 @@ static const arka_buf *document(bool secure)
     if (fresh == NULL)
         return NULL;
     arka_openapi_put(arka_routes, arka_n_routes, secure, fresh);
-    if (!fresh->failed && atomic_compare_exchange_strong_explicit(&made[secure], &old, fresh,
-                                                                  memory_order_acq_rel,
-                                                                  memory_order_acquire))
+    if (!fresh->failed &&
+        atomic_compare_exchange_strong_explicit(&made[secure], &old, fresh, memory_order_acq_rel,
+                                                memory_order_acquire))
         return fresh;
     arka_buf_fini(fresh);
     arka_free(fresh);

@@ -1,6 +1,6 @@
 /**
- * Answers of queries, compressed as far as client and settings allow. Private to server/. Done where
- * the answer is made, on the query's worker; HTTP threads only send.
+ * Answers of queries, compressed as far as client and settings allow. Private to server/. Done
+ * where the answer is made, on the query's worker; HTTP threads only send.
  *
  * Only answers of 200 that are JSON, CSV or MessagePack; never when a browser asks on behalf of a
  * page (Sec-Fetch-* headers), because what stands between may pass Content-Encoding on with a body

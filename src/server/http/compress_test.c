@@ -76,8 +76,8 @@ TEST(what_goes_in_comes_out_whole_or_in_pieces)
                 size_t step = text.len / (size_t)pieces;
                 for (int p = 0; p < pieces; p++) {
                     size_t from = step * (size_t)p, n = p + 1 < pieces ? step : text.len - from;
-                    assert_true(arka_compressor_run(c, (arka_slice){text.data + from, n}, false,
-                                                    &packed));
+                    assert_true(
+                        arka_compressor_run(c, (arka_slice){text.data + from, n}, false, &packed));
                 }
                 assert_true(arka_compressor_run(c, (arka_slice){NULL, 0}, true, &packed));
                 arka_compressor_free(c);

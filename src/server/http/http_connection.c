@@ -18,10 +18,9 @@ enum {
 void arka_connection_enter(arka_connection *c, arka_phase to)
 {
     static const arka_slow_stage STAGES[] = {
-        [ARKA_PHASE_IDLE] = ARKA_SLOW_IDLE,      [ARKA_PHASE_PROOF] = ARKA_SLOW_WORK,
-        [ARKA_PHASE_BODY] = ARKA_SLOW_BODY,
-        [ARKA_PHASE_DRAINING] = ARKA_SLOW_DRAIN, [ARKA_PHASE_WITH_WORKER] = ARKA_SLOW_WORK,
-        [ARKA_PHASE_SENT] = ARKA_SLOW_WRITE,
+        [ARKA_PHASE_IDLE] = ARKA_SLOW_IDLE,        [ARKA_PHASE_PROOF] = ARKA_SLOW_WORK,
+        [ARKA_PHASE_BODY] = ARKA_SLOW_BODY,        [ARKA_PHASE_DRAINING] = ARKA_SLOW_DRAIN,
+        [ARKA_PHASE_WITH_WORKER] = ARKA_SLOW_WORK, [ARKA_PHASE_SENT] = ARKA_SLOW_WRITE,
     };
     c->phase = to;
     arka_slow_enter(&c->slow, STAGES[to], arka_loop_now(c->loop));

@@ -32,7 +32,7 @@ struct arka_loop {
     arka_mutex lock; /* LEAF: below */
     arrival *arrivals;
     arka_resuming *resuming;
-    bool signalled; /* the thread will look at the lists */
+    bool signalled;  /* the thread will look at the lists */
     arka_mono asked; /* since when it has to give a sign of life; ns 0: it has */
     bool stop;
 };

@@ -49,7 +49,8 @@ arka_loop *arka_loop_current(void);
 /** Resume what waits for it, end the thread, close what is open. NULL is fine. */
 void arka_loop_free(arka_loop *loop);
 
-/** Tell `connection` (see ended) when no more will come on `fd`. On the loop's thread, as forget. */
+/** Tell `connection` (see ended) when no more will come on `fd`. On the loop's thread, as forget.
+ */
 void arka_loop_watch(arka_loop *loop, int fd, void *connection);
 void arka_loop_forget(arka_loop *loop, int fd);
 /** When this round of the loop began, a look at the clock saved. On the loop's thread. */

@@ -48,7 +48,7 @@ typedef enum arka_handled {
 
 typedef struct arka_route {
     const char *name; /* of the handler */
-    int methods; /* of arka_method */
+    int methods;      /* of arka_method */
     const char *path;
     arka_permission permission;
     arka_run run;

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 enum {
-    LOOK_MS = 900,       /* between two looks at the same connection; the caller comes each second */
+    LOOK_MS = 900, /* between two looks at the same connection; the caller comes each second */
     LOOK_IDLE_MS = 1900, /* there may be many of those */
     LONGEST_MS = 5000,   /* between two looks, as it counts: we may have been the slow ones */
     SLACK_MS = 50,       /* the kernel's clock of the last byte is coarse */

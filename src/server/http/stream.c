@@ -27,7 +27,7 @@ struct arka_stream {
     arka_loop *loop;
     arka_resuming resuming;
     int fd;
-    bool is_old; /* of the request */
+    bool is_old;                   /* of the request */
     struct MHD_Response *response; /* the reader's */
     double execution_ms;           /* < 0: not set */
     arka_compressor *compressor;   /* the worker's, as is packed; NULL: pieces go as they are */

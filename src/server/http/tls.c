@@ -106,11 +106,11 @@ static arka_status read_files(arka_tls_credentials *c, const arka_settings *s, a
                          s->tls_cert_file, s->tls_key_file, gnutls_strerror(why));
     if (strcmp(s->tls_client_auth, "none") == 0)
         return ARKA_OK;
-    c->request = strcmp(s->tls_client_auth, "required") == 0 ? GNUTLS_CERT_REQUIRE
-                                                             : GNUTLS_CERT_REQUEST;
+    c->request =
+        strcmp(s->tls_client_auth, "required") == 0 ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST;
     ARKA_TRY(check_readable("server.tls_client_ca_file", s->tls_client_ca_file, err));
-    why = gnutls_certificate_set_x509_trust_file(c->x509, s->tls_client_ca_file,
-                                                 GNUTLS_X509_FMT_PEM);
+    why =
+        gnutls_certificate_set_x509_trust_file(c->x509, s->tls_client_ca_file, GNUTLS_X509_FMT_PEM);
     if (why < 0)
         return fail_file(err, "server.tls_client_ca_file", s->tls_client_ca_file, why);
     if (why == 0)

@@ -10,9 +10,9 @@
 arka_handled arka_handle_root(arka_request *r)
 {
     arka_buf *b = arka_answer_json(r, 200);
-    arka_buf_literal(b,
-                     "{\"service\":\"arc\",\"version\":\"" ARC_VERSION "\",\"status\":\"running\",\"docs\":\"/docs\","
-                     "\"health\":\"/health\",\"ready\":\"/ready\"}");
+    arka_buf_literal(b, "{\"service\":\"arc\",\"version\":\"" ARC_VERSION
+                        "\",\"status\":\"running\",\"docs\":\"/docs\","
+                        "\"health\":\"/health\",\"ready\":\"/ready\"}");
     return ARKA_ANSWERED;
 }
 
