@@ -21,6 +21,7 @@ struct arka_result_cache {
     arka_result_cache_options options;     /* its max_result_bytes stands above */
     arka_map by_key;
     entry *newest, *oldest;
+    int64_t gathered; /* bytes of answers that are not put yet */
     arka_result_cache_stats stats;
 };
 
@@ -209,9 +210,9 @@ static entry *make_entry(const arka_result_key *key, const uint64_t digest[2], a
 /* Drop the oldest until the rest is within the limits, but for `spared` (NULL: none). */
 static void shrink_locked(arka_result_cache *c, const entry *spared) ARKA_REQUIRES(c->lock)
 {
-    while (
-        c->oldest != NULL && c->oldest != spared &&
-        (c->stats.n_entries > c->options.max_entries || c->stats.n_bytes > c->options.max_bytes)) {
+    while (c->oldest != NULL && c->oldest != spared &&
+           (c->stats.n_entries > c->options.max_entries ||
+            c->stats.n_bytes + c->gathered > c->options.max_bytes)) {
         drop_locked(c, c->oldest);
         c->stats.evictions++;
     }
@@ -226,6 +227,25 @@ void arka_result_cache_limit(arka_result_cache *c, const arka_result_cache_optio
                           options->max_result_bytes < half ? options->max_result_bytes : half,
                           memory_order_relaxed);
     shrink_locked(c, NULL);
+    arka_mutex_unlock(&c->lock);
+}
+
+bool arka_result_cache_take_room(arka_result_cache *c, int64_t n_bytes)
+{
+    arka_mutex_lock(&c->lock);
+    bool room = c->gathered + n_bytes <= c->options.max_bytes;
+    if (room) {
+        c->gathered += n_bytes;
+        shrink_locked(c, NULL);
+    }
+    arka_mutex_unlock(&c->lock);
+    return room;
+}
+
+void arka_result_cache_give_room_back(arka_result_cache *c, int64_t n_bytes)
+{
+    arka_mutex_lock(&c->lock);
+    c->gathered -= n_bytes;
     arka_mutex_unlock(&c->lock);
 }
 

@@ -61,6 +61,13 @@ void arka_result_cache_missed(arka_result_cache *cache);
 void arka_result_cache_put(arka_result_cache *cache, const arka_result_key *key,
                            const uint64_t digest[2], arka_slice bytes,
                            const arka_cached_result *about);
+/**
+ * Room for n more bytes of an answer that is being gathered, within what the cache may have in all:
+ * older ones go for it. False: there is none. What was taken is given back when it was put or let
+ * go.
+ */
+bool arka_result_cache_take_room(arka_result_cache *cache, int64_t n_bytes);
+void arka_result_cache_give_room_back(arka_result_cache *cache, int64_t n_bytes);
 /** Forget all; how many. */
 int64_t arka_result_cache_clear(arka_result_cache *cache);
 

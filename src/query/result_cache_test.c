@@ -148,6 +148,31 @@ TEST(bytes_are_bounded)
     arka_result_cache_free(c);
 }
 
+TEST(answers_that_are_gathered_share_the_bytes_of_those_that_are_kept)
+{
+    arka_result_cache *c = open_cache(1000, 2000, 8000);
+    arka_result_cache_stats s;
+    char text[2001], name[8];
+    memset(text, 'x', sizeof text);
+    text[2000] = 0;
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "q%d", i);
+        put(c, key_of(name), ONE, text);
+    }
+    assert_true(arka_result_cache_take_room(c, 3000)); /* the oldest goes for it */
+    arka_result_cache_get_stats(c, &s);
+    assert_int_equal(s.n_entries, 2);
+    assert_false(has(c, key_of("q0"), ONE, LONG, text));
+    assert_true(has(c, key_of("q2"), ONE, LONG, text));
+    assert_true(arka_result_cache_take_room(c, 5000));
+    assert_false(arka_result_cache_take_room(c, 1));
+    arka_result_cache_get_stats(c, &s);
+    assert_int_equal(s.n_entries, 0);
+    arka_result_cache_give_room_back(c, 8000);
+    assert_true(arka_result_cache_take_room(c, 1));
+    arka_result_cache_free(c);
+}
+
 TEST(what_was_given_out_outlives_the_cache)
 {
     arka_result_cache *c = open_cache(2, 100, 10000);

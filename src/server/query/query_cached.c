@@ -185,18 +185,43 @@ void arka_query_remember(arka_query_job *q, arka_slice whole, size_t end_at, int
         put(q, whole, end_at, n_columns);
 }
 
+void arka_query_let_go_kept(arka_query_job *q)
+{
+    arka_buf_fini(&q->kept);
+    if (q->kept_room > 0)
+        arka_result_cache_give_room_back(q->server->result_cache, q->kept_room);
+    q->kept_room = 0;
+}
+
+/* All that is being kept together stays within what the cache may have. */
+static bool grow_kept(arka_query_job *q, size_t n)
+{
+    enum { FIRST = 512 << 10 };
+    size_t need = q->kept.len + n, cap = q->kept.cap * 2;
+    if ((int64_t)need > arka_result_cache_max_result_bytes(q->server->result_cache))
+        return false;
+    if (need <= q->kept.cap)
+        return true;
+    cap = cap < FIRST ? FIRST : cap;
+    cap = cap < need ? need : cap;
+    int64_t more = (int64_t)(cap - q->kept.cap);
+    if (!arka_result_cache_take_room(q->server->result_cache, more))
+        return false;
+    q->kept_room += more;
+    return arka_buf_grow_to(&q->kept, cap);
+}
+
 void arka_query_note_piece(arka_query_job *q, arka_slice piece, bool done)
 {
     if (!q->remember || !q->has_digest)
         return;
-    int64_t most = arka_result_cache_max_result_bytes(q->server->result_cache);
-    if ((int64_t)(q->kept.len + piece.len) > most || q->kept.failed) {
+    if (!grow_kept(q, piece.len)) {
         q->remember = false;
-        arka_buf_fini(&q->kept);
+        arka_query_let_go_kept(q);
         return;
     }
     arka_buf_append(&q->kept, piece.data, piece.len);
-    if (done && !q->kept.failed)
+    if (done)
         put(q, (arka_slice){q->kept.data, q->kept.len}, arka_query_end_at(q->query),
             arka_query_n_columns(q->query));
 }

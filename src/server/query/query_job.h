@@ -29,7 +29,8 @@ typedef struct arka_query_job {
     bool remember;      /* the answer shall be */
     bool has_digest;
     uint64_t digest[2];
-    arka_buf kept; /* of a streamed answer: what was sent, to be remembered */
+    arka_buf kept;     /* of a streamed answer: what was sent, to be remembered */
+    int64_t kept_room; /* taken for it of the cache's bytes */
 } arka_query_job;
 
 /** The pool's calls, and what a refused one shares with them. query_run.c */
@@ -51,6 +52,8 @@ bool arka_query_answer_cached(arka_request *r, const arka_query_ask *ask, arka_p
                               arka_handled *how);
 /** A piece of a streamed answer, before it is sent: to be remembered when all of them were. */
 void arka_query_note_piece(arka_query_job *q, arka_slice piece, bool done);
+/** What was kept of it, and its room. */
+void arka_query_let_go_kept(arka_query_job *q);
 /** Remember a whole answer. */
 void arka_query_remember(arka_query_job *q, arka_slice whole, size_t end_at, int n_columns);
 /** What is known of it in the account of queries when it comes. */

@@ -391,7 +391,7 @@ void arka_query_job_free(arka_job *job)
     arka_stream_unref(q->stream);
     arka_buf_fini(&q->made);
     arka_buf_fini(&q->piece);
-    arka_buf_fini(&q->kept);
+    arka_query_let_go_kept(q);
     arka_free(q->text);
     arka_free(q->database);
     arka_free(q);
