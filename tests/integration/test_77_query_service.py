@@ -535,8 +535,10 @@ def test_heavy_clients_get_all_their_answers(arc_start, tmp_path):
         t.join()
     assert failures == []
     assert min(done) > 0 and min(done) * 20 > sum(done) / 10, done
-    p = pool(arc)
-    assert p["total_queries_failed"] == 0 and p["total_queries_executed"] == sum(done)
+    end = time.monotonic() + 10
+    while (p := pool(arc))["total_queries_executed"] != sum(done):  # the last ones are counted behind their answers
+        assert time.monotonic() < end, (p, sum(done))
+    assert p["total_queries_failed"] == 0
 
 
 def test_one_query_over_its_memory_is_413(arc_start, tmp_path):
