@@ -10,7 +10,7 @@ enum { AT_ONCE = 256, AGAIN_AFTER_MS = 10000 };
 
 struct arka_reaper {
     arka_engine *engine;
-    arka_mutex lock; /* LEAF: `files` and `n_reserved` */
+    arka_mutex lock; /* LEAF: `files` */
     ARKA_VEC(arka_data_file *) files;
     arka_mono again_at; /* something could not be removed */
     bool told;
